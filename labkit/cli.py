@@ -1,0 +1,101 @@
+"""The command `labkit`: what there is to do from a terminal, outside a notebook."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+
+import labkit
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; an error of labkit's own becomes one message and exit status 1."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    command: Callable[[argparse.Namespace], int] | None = getattr(args, "command", None)
+    if command is None:
+        parser.print_help()
+        return 0
+    from labkit.errors import LabError
+
+    try:
+        return command(args)
+    except LabError as error:
+        print(f"labkit: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # `labkit … | head`: the reader has seen enough
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    """The grammar of the command line."""
+    parser = argparse.ArgumentParser(prog="labkit", description=labkit.__doc__.splitlines()[0] if labkit.__doc__ else "")
+    parser.add_argument("--version", action="version", version=f"labkit {labkit.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="")
+
+    doctor = commands.add_parser("doctor", help="say what this machine can do, and what is left of dead labs")
+    doctor.add_argument("--fix", action="store_true", help="bury what a dead supervisor left behind")
+    doctor.add_argument("--json", action="store_true", help="the same as data")
+    doctor.set_defaults(command=_doctor)
+
+    agent = commands.add_parser("agent-command", help="print how the lab's agent is started on this machine")
+    agent.set_defaults(command=_agent_command)
+
+    image = commands.add_parser("image", help="build an image, list them, or say where one is")
+    what = image.add_subparsers(required=True, metavar="build|list|path")
+    build = what.add_parser("build", help="build an image unless it is up to date")
+    build.add_argument("name")
+    build.set_defaults(command=_image_build)
+    path = what.add_parser("path", help="print the directory of a built image")
+    path.add_argument("name")
+    path.set_defaults(command=_image_path)
+    what.add_parser("list", help="the images, and whether they are built").set_defaults(command=_image_list)
+    return parser
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from labkit import doctor
+
+    return doctor.main(fix=args.fix, as_json=args.json)
+
+
+def _agent_command(args: argparse.Namespace) -> int:
+    from labkit.privilege import agent_command
+
+    print(shlex.join(agent_command()))
+    return 0
+
+
+def _image_build(args: argparse.Namespace) -> int:
+    from labkit.image import rootfs
+
+    print(rootfs.build(args.name))
+    return 0
+
+
+def _image_path(args: argparse.Namespace) -> int:
+    from labkit.image import rootfs
+
+    print(rootfs.image_path(args.name))
+    return 0
+
+
+def _image_list(args: argparse.Namespace) -> int:
+    from labkit.errors import LabError
+    from labkit.image import rootfs
+
+    for name in rootfs.names():
+        try:
+            print(f"{name:<16}{rootfs.image_path(name)}")
+        except LabError:
+            print(f"{name:<16}not built")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Images: root file systems to start containers from."""
