@@ -1,0 +1,54 @@
+"""Constants of prctl(2): the drawer in which Linux keeps what a process may say about itself.
+
+A container meets five of these: its name (PR_SET_NAME), what it can never have again
+(PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS), what it keeps over an execve (PR_CAP_AMBIENT), and who buries
+the orphans (PR_SET_CHILD_SUBREAPER).
+
+See: prctl(2), capabilities(7), <linux/prctl.h>, <linux/securebits.h>.
+"""
+
+from __future__ import annotations
+
+PR_SET_PDEATHSIG = 1
+PR_GET_PDEATHSIG = 2
+PR_GET_DUMPABLE = 3
+PR_SET_DUMPABLE = 4
+PR_GET_KEEPCAPS = 7
+PR_SET_KEEPCAPS = 8
+PR_SET_NAME = 15
+PR_GET_NAME = 16
+PR_GET_SECCOMP = 21
+PR_SET_SECCOMP = 22
+PR_CAPBSET_READ = 23
+PR_CAPBSET_DROP = 24
+PR_GET_SECUREBITS = 27
+PR_SET_SECUREBITS = 28
+PR_SET_TIMERSLACK = 29
+PR_GET_TIMERSLACK = 30
+PR_SET_MM = 35
+PR_SET_CHILD_SUBREAPER = 36
+PR_GET_CHILD_SUBREAPER = 37
+PR_SET_NO_NEW_PRIVS = 38
+PR_GET_NO_NEW_PRIVS = 39
+PR_CAP_AMBIENT = 47
+PR_SET_PTRACER = 0x59616D61
+
+# The second argument of PR_CAP_AMBIENT.
+PR_CAP_AMBIENT_IS_SET = 1
+PR_CAP_AMBIENT_RAISE = 2
+PR_CAP_AMBIENT_LOWER = 3
+PR_CAP_AMBIENT_CLEAR_ALL = 4
+
+# The second argument of PR_SET_SECUREBITS. Each bit has a twin that locks it for good.
+SECBIT_NOROOT = 0x01
+SECBIT_NOROOT_LOCKED = 0x02
+SECBIT_NO_SETUID_FIXUP = 0x04
+SECBIT_NO_SETUID_FIXUP_LOCKED = 0x08
+SECBIT_KEEP_CAPS = 0x10
+SECBIT_KEEP_CAPS_LOCKED = 0x20
+SECBIT_NO_CAP_AMBIENT_RAISE = 0x40
+SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED = 0x80
+
+SECCOMP_MODE_DISABLED = 0
+SECCOMP_MODE_STRICT = 1
+SECCOMP_MODE_FILTER = 2

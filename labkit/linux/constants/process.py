@@ -1,0 +1,84 @@
+"""Constants of processes: how one is born, what it shares with its parent, how its parent waits for it.
+
+CLONE_NEWTIME was fitted into the byte in which clone(2) keeps the signal that announces the child's
+death. So unshare(2), setns(2) and clone3(2) know it and clone(2) does not.
+
+See: clone(2), unshare(2), setns(2), waitid(2), wait4(2), pidfd_open(2), <linux/sched.h>.
+"""
+
+from __future__ import annotations
+
+CLONE_NEWTIME = 0x80
+CLONE_VM = 0x100
+CLONE_FS = 0x200
+CLONE_FILES = 0x400
+CLONE_SIGHAND = 0x800
+CLONE_PIDFD = 0x1000
+CLONE_PTRACE = 0x2000
+CLONE_VFORK = 0x4000
+CLONE_PARENT = 0x8000
+CLONE_THREAD = 0x10000
+CLONE_NEWNS = 0x20000
+CLONE_SYSVSEM = 0x40000
+CLONE_SETTLS = 0x80000
+CLONE_PARENT_SETTID = 0x100000
+CLONE_CHILD_CLEARTID = 0x200000
+CLONE_DETACHED = 0x400000
+CLONE_UNTRACED = 0x800000
+CLONE_CHILD_SETTID = 0x1000000
+CLONE_NEWCGROUP = 0x2000000
+CLONE_NEWUTS = 0x4000000
+CLONE_NEWIPC = 0x8000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+CLONE_IO = 0x80000000
+CLONE_CLEAR_SIGHAND = 0x100000000
+CLONE_INTO_CGROUP = 0x200000000
+
+#: The part of clone's flags that is no flag but a signal number. The header has 0xff; no signal needs bit 7.
+CSIGNAL = 0xFF
+
+WNOHANG = 0x1
+#: waitid(2) calls it WSTOPPED, wait4(2) WUNTRACED: one bit.
+WSTOPPED = 0x2
+WUNTRACED = 0x2
+WEXITED = 0x4
+WCONTINUED = 0x8
+WNOWAIT = 0x1000000
+__WNOTHREAD = 0x20000000
+__WALL = 0x40000000
+__WCLONE = 0x80000000
+
+P_ALL = 0
+P_PID = 1
+P_PGID = 2
+P_PIDFD = 3
+
+CLD_EXITED = 1
+CLD_KILLED = 2
+CLD_DUMPED = 3
+CLD_TRAPPED = 4
+CLD_STOPPED = 5
+CLD_CONTINUED = 6
+
+#: An alias of O_NONBLOCK: poll and read of such a pidfd never wait.
+PIDFD_NONBLOCK = 0o4000
+
+CLOCK_REALTIME = 0
+CLOCK_MONOTONIC = 1
+CLOCK_MONOTONIC_RAW = 4
+CLOCK_BOOTTIME = 7
+
+IPC_PRIVATE = 0
+IPC_RMID = 0
+IPC_SET = 1
+IPC_STAT = 2
+IPC_CREAT = 0o1000
+IPC_EXCL = 0o2000
+IPC_NOWAIT = 0o4000
+
+PER_LINUX = 0x0
+PER_LINUX32 = 0x8
+UNAME26 = 0x0020000
+ADDR_NO_RANDOMIZE = 0x0040000

@@ -1,0 +1,71 @@
+"""Constants of sockets: families, types, netlink's protocols, what travels beside the data, link flags.
+
+A unix socket carries open files (SCM_RIGHTS) and proofs of identity (SCM_CREDENTIALS); a netlink
+socket is how one speaks with the kernel's network stack.
+
+See: socket(2), unix(7), netlink(7), netdevice(7), packet(7).
+"""
+
+from __future__ import annotations
+
+AF_UNSPEC = 0
+AF_UNIX = 1
+AF_INET = 2
+AF_INET6 = 10
+AF_NETLINK = 16
+AF_PACKET = 17
+AF_ALG = 38
+AF_VSOCK = 40
+
+#: The type is a field of four bits; the two flags above it came with Linux 2.6.27.
+SOCK_TYPE_MASK = 0xF
+SOCK_STREAM = 1
+SOCK_DGRAM = 2
+SOCK_RAW = 3
+SOCK_RDM = 4
+SOCK_SEQPACKET = 5
+SOCK_NONBLOCK = 0o4000
+SOCK_CLOEXEC = 0o2000000
+
+NETLINK_ROUTE = 0
+NETLINK_USERSOCK = 2
+NETLINK_SOCK_DIAG = 4
+NETLINK_NFLOG = 5
+NETLINK_AUDIT = 9
+NETLINK_NETFILTER = 12
+NETLINK_KOBJECT_UEVENT = 15
+NETLINK_GENERIC = 16
+
+SOL_SOCKET = 1
+SO_SNDBUF = 7
+SO_RCVBUF = 8
+SO_PASSCRED = 16
+SO_PEERCRED = 17
+SO_SNDBUFFORCE = 32
+SO_PASSSEC = 34
+SO_TIMESTAMPNS = 35
+SO_PEERPIDFD = 77
+
+SCM_RIGHTS = 0x1
+SCM_CREDENTIALS = 0x2
+
+MSG_OOB = 0x1
+MSG_PEEK = 0x2
+MSG_CTRUNC = 0x8
+MSG_TRUNC = 0x20
+MSG_DONTWAIT = 0x40
+MSG_EOR = 0x80
+MSG_WAITALL = 0x100
+MSG_NOSIGNAL = 0x4000
+MSG_CMSG_CLOEXEC = 0x40000000
+
+IFF_UP = 0x1
+IFF_BROADCAST = 0x2
+IFF_LOOPBACK = 0x8
+IFF_POINTOPOINT = 0x10
+IFF_RUNNING = 0x40
+IFF_NOARP = 0x80
+IFF_PROMISC = 0x100
+IFF_ALLMULTI = 0x200
+IFF_MULTICAST = 0x1000
+IFF_LOWER_UP = 0x10000
