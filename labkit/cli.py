@@ -34,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     """The grammar of the command line."""
-    parser = argparse.ArgumentParser(prog="labkit", description=labkit.__doc__.splitlines()[0] if labkit.__doc__ else "")
+    about = (labkit.__doc__ or "").partition("\n")[0]
+    parser = argparse.ArgumentParser(prog="labkit", description=about)
     parser.add_argument("--version", action="version", version=f"labkit {labkit.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="")
 
@@ -47,13 +48,15 @@ def _parser() -> argparse.ArgumentParser:
     agent.set_defaults(command=_agent_command)
 
     image = commands.add_parser("image", help="build an image, list them, or say where one is")
-    what = image.add_subparsers(required=True, metavar="build|list|path")
+    what = image.add_subparsers(required=True, metavar="build|check|list|path")
     build = what.add_parser("build", help="build an image unless it is up to date")
     build.add_argument("name")
     build.set_defaults(command=_image_build)
     path = what.add_parser("path", help="print the directory of a built image")
     path.add_argument("name")
     path.set_defaults(command=_image_path)
+    check = what.add_parser("check", help="exit status 0 when every image is built and up to date")
+    check.set_defaults(command=_image_check)
     what.add_parser("list", help="the images, and whether they are built").set_defaults(command=_image_list)
     return parser
 
@@ -83,6 +86,12 @@ def _image_path(args: argparse.Namespace) -> int:
 
     print(rootfs.image_path(args.name))
     return 0
+
+
+def _image_check(args: argparse.Namespace) -> int:
+    from labkit.image import rootfs
+
+    return 0 if all(rootfs.is_current(name) for name in rootfs.names()) else 1
 
 
 def _image_list(args: argparse.Namespace) -> int:

@@ -1,0 +1,14 @@
+"""JupyterLab as the lab starts it. The port and the token come from setup/server.py."""
+
+c = get_config()  # type: ignore[name-defined]  # noqa: F821 (jupyter_server puts it here)
+
+# The course, and nothing but this machine: not reachable from outside, asking nobody outside.
+c.ServerApp.ip = "127.0.0.1"
+c.ServerApp.open_browser = False
+c.ServerApp.port_retries = 0  # the address that was announced, or an error
+c.ServerApp.default_url = "/lab/tree/notebooks/index.md"
+c.FileContentsManager.preferred_dir = "notebooks"
+c.LabApp.extension_manager = "readonly"
+
+# Root is the usual user of a virtual machine made for the course; the address is on loopback, with a token.
+c.ServerApp.allow_root = True

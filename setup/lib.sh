@@ -1,0 +1,107 @@
+# shellcheck shell=bash
+# How ./lab talks: tasks with their elapsed time, and failures that name the step and the remedy.
+
+STATE=$ROOT/.lab # the server's state, logs and locks; everything in it can be made again
+
+say() { printf '%s\n' "$*"; }
+
+note() { printf 'note: %s\n' "$*" >&2; }
+
+wrong() { # MESSAGE: the command line is not understood
+    printf 'lab: %s\nTry ./lab --help\n' "$1" >&2
+    exit 2
+}
+
+fail() { # STEP WHY REMEDY
+    printf '\nlab: the step "%s" failed\n  because: %s\n  remedy:  %s\n' "$1" "$2" "$3" >&2
+    exit 1
+}
+
+open_state() { # make .lab, and let one ./lab at a time change this directory
+    if [[ ! -w $ROOT ]] || { [[ -e $STATE ]] && [[ ! -w $STATE ]]; }; then
+        fail "use this directory" "$(id -un) may not write in $ROOT/.lab" \
+            "clone into a directory of your own, or: sudo chown -R $(id -un) '$ROOT'"
+    fi
+    mkdir -p "$STATE/log"
+    chmod 0700 "$STATE"
+    exec 9>"$STATE/lock"
+    if ! flock -n 9; then
+        say "waiting for another ./lab in this directory"
+        flock 9
+    fi
+}
+
+# task TITLE REMEDY COMMAND...
+#
+# The command runs in the foreground, so that Ctrl-C reaches it; what ticks is in the background, and
+# writes nothing for a task of less than two seconds. (A function as COMMAND checks its own failures:
+# bash suspends `set -e` for whatever is tested by `if`.)
+task() {
+    local title=$1 remedy=$2 began=$SECONDS status=0 log
+    shift 2
+    log=$STATE/log/${title//[^a-zA-Z0-9]/-}.log
+    tick "$title" &
+    TICKER=$!
+    "$@" <&0 >"$log" 2>&1 9>&- || status=$?
+    stop_ticking
+    if ((status != 0)); then
+        tail -n 15 "$log" | sed 's/^/  | /' >&2
+        fail "$title" "exit status $status; the last lines are above, all of them in ${log#"$ROOT"/}" "$remedy"
+    fi
+    if ((SECONDS - began >= 2)); then
+        say "done: $title ($((SECONDS - began)) s)"
+    fi
+}
+
+tick() { # TITLE: show that something goes on, and for how long
+    local turn='-\|/' n=0
+    trap - EXIT
+    exec 9>&-
+    while pause "$n" && kill -0 $$ 2>/dev/null; do
+        if [[ -t 1 ]]; then
+            printf '\r%s %s  %d s ' "${turn:n++ % 4:1}" "$1" $((n / 5 + 2))
+        else
+            printf '.....  %s%s\n' "$1" "$( ((n)) && printf ', %d s' $((n * 15 + 2)))"
+            n=$((n + 1))
+        fi
+    done
+}
+
+pause() { # N: two seconds before the first sign of life; then five signs a second, or one in 15 s
+    local seconds=15
+    [[ ! -t 1 ]] || seconds=0.2
+    (($1)) || seconds=2
+    sleep "$seconds" >/dev/null 2>&1 # with no hold on our output: a reader of it must not wait for a sleep
+}
+
+stop_ticking() {
+    [[ -n ${TICKER:-} ]] || return 0
+    kill "$TICKER" 2>/dev/null || true
+    wait "$TICKER" 2>/dev/null || true
+    TICKER=
+    [[ ! -t 1 ]] || printf '\r\033[K'
+}
+trap stop_ticking EXIT
+
+# may_be_root WHY: true when as_root will work. Asks for the password on a terminal, once, saying why.
+may_be_root() {
+    ((EUID != 0)) || return 0
+    [[ -z ${NO_ROOT:-} ]] || return 1
+    if command -v sudo >/dev/null; then
+        ! sudo -n true 2>/dev/null || return 0
+        if [[ -t 0 && -z ${CI:-} ]]; then
+            say "Your password is needed to $1."
+            ! sudo -v || return 0
+        fi
+    fi
+    NO_ROOT=1
+    return 1
+}
+
+as_root() {
+    if ((EUID == 0)); then "$@"; else sudo -n "$@"; fi
+}
+
+fingerprint() { # FILE...: one line that changes when a file or this directory's place changes
+    { echo "$ROOT $PYTHON" && cat "$@"; } | sha256sum | cut -d' ' -f1
+}

@@ -1,0 +1,65 @@
+# shellcheck shell=bash
+# The Python environment: .venv, or the conda environment `labkit` when that is the active one.
+
+find_environment() { # sets VENV and PYTHON
+    VENV=$ROOT/.venv
+    if [[ ${CONDA_DEFAULT_ENV:-} == labkit && -x ${CONDA_PREFIX:-}/bin/python ]]; then
+        VENV=$CONDA_PREFIX
+    fi
+    PYTHON=$VENV/bin/python
+}
+
+find_python() { # print a Python that is new enough; the system's first, because the agent runs on it
+    local python
+    for python in /usr/bin/python3 python3.14 python3.13 python3.12 python3.11 python3; do
+        if "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$python"
+            return
+        fi
+    done
+    return 1
+}
+
+environment() { # [EXTRA]: make the environment and install labkit with what it needs; seconds when it is there
+    local python extra=${1:-} stamp
+    find_environment
+    if ! "$PYTHON" -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        python=$(find_python) || fail "find Python" "there is no Python 3.11 or newer with the venv module" \
+            "on Debian 12, Debian 13 or Ubuntu 24.04: apt-get install python3-venv"
+        task "make the Python environment .venv" "rm -r .venv, look at the lines above, and ./lab up again" \
+            "$python" -m venv --clear "$VENV"
+    fi
+    stamp=$VENV/.labkit${extra:+-$extra}
+    if [[ $(cat "$stamp" 2>/dev/null) != "$(fingerprint pyproject.toml)" ]]; then
+        task "install Python packages${extra:+ for $extra}" \
+            "is the package index reachable? Then ./lab up again: it goes on where it stopped" \
+            "$PYTHON" -m pip install --disable-pip-version-check --no-input --progress-bar off -e ".${extra:+[$extra]}"
+        fingerprint pyproject.toml >"$stamp"
+    fi
+    kernel_and_settings
+}
+
+kernel_and_settings() { # the lab's kernel by its name, and JupyterLab as the course wants it
+    local share=$VENV/share/jupyter
+    mkdir -p "$share/lab/settings" "$share/kernels/python3"
+    update setup/jupyter/overrides.json "$share/lab/settings/overrides.json"
+    update setup/jupyter/page_config.json "$share/lab/settings/page_config.json"
+    update setup/jupyter/kernel.json "$share/kernels/python3/kernel.json"
+}
+
+update() { # FROM TO
+    cmp -s "$1" "$2" || cp "$1" "$2"
+}
+
+images() { # build the lab's own images, into the machine's store when that is permitted
+    local image
+    "$PYTHON" -m labkit image check && return
+    for image in images/*/build.sh; do
+        image=$(basename "$(dirname "$image")")
+        if may_be_root "build the image $image so that its files belong to root"; then
+            task "build the image $image" "labkit image build $image" as_root "$PYTHON" -m labkit image build "$image"
+        else
+            task "build the image $image" "labkit image build $image" "$PYTHON" -m labkit image build "$image"
+        fi
+    done
+}

@@ -1,0 +1,82 @@
+# shellcheck shell=bash
+# ./lab test: ring by ring from the cheapest on, each reported, the sum at the end.
+
+RINGS=(style pure kernel interop notebooks browser) # `long` runs only when it is asked for
+RESULTS=()
+
+run_rings() { # [RING [PYTEST-OPTION...]]
+    local ring rings=("${RINGS[@]}") failed=0
+    if (($#)); then
+        case " ${RINGS[*]} long " in
+            *" $1 "*) rings=("$1") ;;
+            *) wrong "there is no ring $1" ;;
+        esac
+        shift
+    fi
+    open_state
+    packages need want test
+    environment test
+    images
+    flock -u 9 # nothing more is set up: ./lab down may run beside the tests
+    for ring in "${rings[@]}"; do
+        one_ring "$ring" "$@" || failed=1
+    done
+    printf '\n%-11s %-8s %8s\n' ring result seconds
+    printf '%s\n' "${RESULTS[@]}"
+    return "$failed"
+}
+
+one_ring() { # RING [PYTEST-OPTION...]
+    local ring=$1 began=$SECONDS status=0 result=passed
+    shift
+    printf '\n=== %s ===\n' "$ring"
+    "ring_$ring" "$@" || status=$?
+    if ((status == 5)) && ! has_tests "$ring"; then
+        status=0 result=empty
+    fi
+    ((status == 0)) || result=FAILED
+    RESULTS+=("$(printf '%-11s %-8s %8d' "$ring" "$result" $((SECONDS - began)))")
+    return "$status"
+}
+
+has_tests() { # RING
+    if [[ $1 == long ]]; then
+        grep -rqs 'mark\.long' tests
+    else
+        [[ -n $(find "tests/$1" -name 'test_*.py' -print -quit 2>/dev/null) ]]
+    fi
+}
+
+ring_style() {
+    local status=0
+    "$PYTHON" -m ruff check . || status=1
+    "$PYTHON" -m mypy || status=1
+    shellcheck -x lab .ci/run setup/*.sh setup/agent/agent images/*/build.sh || status=1
+    return "$status"
+}
+
+pytest() { # DIRECTORY [OPTION...]: exit status 5 says that there was no test
+    [[ -d $1 ]] || return 5
+    "$PYTHON" -m pytest "$@" </dev/null
+}
+
+ring_pure() { pytest tests/pure -q "$@"; }
+ring_kernel() { pytest tests/kernel -q -n 2 "$@"; }
+ring_interop() { pytest tests/interop -q "$@"; }
+ring_browser() { pytest tests/browser -q "$@"; }
+ring_long() { pytest tests -q -m long "$@"; }
+
+ring_notebooks() { # every notebook against the text it shows, then what tests/notebooks adds
+    local status=5 more=0 notebooks=(notebooks/*.ipynb) sanitize=()
+    [[ ! -e tests/notebooks/sanitize.cfg ]] || sanitize=(--nbval-sanitize-with tests/notebooks/sanitize.cfg)
+    if [[ -e ${notebooks[0]} ]]; then
+        status=0
+        "$PYTHON" -m pytest -q -n 2 --dist loadfile --nbval --nbval-current-env "${sanitize[@]}" "$@" \
+            "${notebooks[@]}" </dev/null || status=$?
+    fi
+    pytest tests/notebooks -q "$@" || more=$?
+    if ((status == 0 || status == 5)) && ((more != 5)); then
+        status=$more
+    fi
+    return "$status"
+}

@@ -1,0 +1,190 @@
+"""Start, find and stop the JupyterLab of this checkout. Standard library only.
+
+    python setup/server.py start PORT | address | stop
+
+The server is known by pid, start time and boot id, written to `.lab/server.json`; never by its name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+STATE = ROOT / ".lab"
+FILE = STATE / "server.json"
+LOG = STATE / "jupyter.log"
+TRIES = 3
+PATIENCE = 60.0
+
+
+def start(first_port: int) -> None:
+    """Start the server unless it runs, and return when it answers."""
+    known = load()
+    if known and answers(known, patience=5.0):
+        return
+    stop()
+    for _ in range(TRIES):  # somebody may take the port between our look and the server's bind
+        server = launch(free_port(first_port))
+        if answers(server, patience=PATIENCE):
+            return
+        first_port = int(server["port"]) + 1
+        stop()
+        if "already in use" not in LOG.read_text(errors="replace"):
+            break
+    sys.exit(f"JupyterLab did not answer; the end of {LOG.relative_to(ROOT)}:\n" + tail(LOG))
+
+
+def launch(port: int) -> dict[str, Any]:
+    """Start one server in a session of its own, and write down who it is."""
+    token = STATE / "token"  # in a file of mode 0600: a command line is for all to read
+    if not token.exists():
+        descriptor = os.open(token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        os.write(descriptor, secrets.token_hex(24).encode())
+        os.close(descriptor)
+    command = [sys.executable, "-m", "jupyterlab", f"--config={ROOT / 'setup/jupyter/jupyter_server_config.py'}"]
+    command += [f"--ServerApp.root_dir={ROOT}", f"--ServerApp.port={port}"]
+    with LOG.open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=surroundings(token),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a closed terminal is not a reason to stop
+        )
+    server = {"pid": process.pid, "born": born(process.pid), "boot": boot(), "port": port, "token": token.read_text()}
+    fresh = FILE.with_suffix(".new")
+    fresh.touch(mode=0o600)
+    fresh.write_text(json.dumps(server))
+    fresh.replace(FILE)
+    return server
+
+
+def surroundings(token: Path) -> dict[str, str]:
+    """The server's environment: a user's own Jupyter settings and kernels stay out of the course."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "IPYTHON"))}
+    path = (str(Path(sys.executable).parent), own.get("PATH", "/usr/bin:/bin"), "/usr/sbin:/sbin")
+    return own | {
+        "JUPYTER_TOKEN_FILE": str(token),
+        "JUPYTER_CONFIG_DIR": str(STATE / "jupyter/config"),
+        "JUPYTER_DATA_DIR": str(STATE / "jupyter/data"),
+        "JUPYTER_RUNTIME_DIR": str(STATE / "jupyter/runtime"),
+        "IPYTHONDIR": str(STATE / "ipython"),
+        "PATH": os.pathsep.join(path),
+    }
+
+
+def answers(server: dict[str, Any], *, patience: float) -> bool:
+    """Wait until the server answers as ours does; False when it died or `patience` seconds are over."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{server['port']}/api/status", headers={"Authorization": f"token {server['token']}"}
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback is not behind the proxy
+    end = time.monotonic() + patience
+    while time.monotonic() < end and alive(server):
+        with contextlib.suppress(OSError, ValueError), opener.open(request, timeout=2) as reply:
+            return bool(json.load(reply)["started"])
+        time.sleep(0.1)
+    return False
+
+
+def stop() -> None:
+    """Stop the server that is written down, if it is still that one; it stops its kernels itself."""
+    server = load()
+    if server:
+        end_process(server)
+    FILE.unlink(missing_ok=True)
+
+
+def end_process(server: dict[str, Any]) -> None:
+    """SIGTERM, ten seconds, SIGKILL, through a pidfd: it can never mean another process (pidfd_open(2))."""
+    try:
+        pidfd = os.pidfd_open(server["pid"])
+    except ProcessLookupError:
+        return
+    try:
+        if not alive(server):  # asked after the pidfd was opened, so the answer holds for the pidfd
+            return
+        for kind in (signal.SIGTERM, signal.SIGKILL):
+            signal.pidfd_send_signal(pidfd, kind)
+            if select.select([pidfd], [], [], 10)[0]:
+                return
+    finally:
+        os.close(pidfd)
+
+
+def load() -> dict[str, Any] | None:
+    """What is written down, if that server is still alive."""
+    try:
+        server = json.loads(FILE.read_text())
+        return server if alive(server) else None
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def alive(server: dict[str, Any]) -> bool:
+    """True while the very process that we started runs."""
+    return bool(server["boot"] == boot() and server["born"] is not None and server["born"] == born(server["pid"]))
+
+
+def born(pid: int) -> int | None:
+    """When the process started, in clock ticks after boot; None for one that is gone or a zombie (proc(5))."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def boot() -> str:
+    """This boot's id: after a restart the same pid and the same start time may be another process."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def free_port(first: int) -> int:
+    """The first port from `first` that nobody listens on."""
+    for port in range(first, min(first + 200, 65536)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+    sys.exit(f"no free port from {first} on; choose another with ./lab up --port N")
+
+
+def tail(file: Path) -> str:
+    """The last lines of a log."""
+    return "\n".join(file.read_text(errors="replace").splitlines()[-8:])
+
+
+def main() -> None:
+    """Do what the command line says."""
+    match sys.argv[1:]:
+        case ["start", port]:
+            start(int(port))
+        case ["address"]:
+            server = load() or sys.exit("JupyterLab is not running; start it with ./lab up")
+            print(f"http://127.0.0.1:{server['port']}/lab/tree/notebooks/index.md?token={server['token']}")
+        case ["stop"]:
+            print("JupyterLab is stopped" if load() else "JupyterLab was not running")
+            stop()
+        case _:
+            sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main()
