@@ -68,9 +68,14 @@ def _doctor(args: argparse.Namespace) -> int:
 
 
 def _agent_command(args: argparse.Namespace) -> int:
-    from labkit.privilege import agent_command
+    from labkit.agent import start, sudo_rule
 
-    print(shlex.join(agent_command()))
+    way = start.choose()
+    entry = start.__file__.replace("start.py", "__main__.py")
+    print(shlex.join(sudo_rule.COMMAND if way == "sudo" else (sys.executable, "-I", "-S", entry)))
+    print(f"# {way}; standard input is the lab's control socket", file=sys.stderr)
+    if way == "rootless" and (reason := sudo_rule.refusal()):
+        print(f"# not as root: {reason}", file=sys.stderr)
     return 0
 
 
