@@ -101,9 +101,15 @@ class Group:
 def select(names: dict[str, int], words: str) -> dict[str, int]:
     """The constants in `names` whose names begin with one of `words`; a word after ``-`` excludes.
 
+    In the order of the words, then of `names`.
+
     >>> select({"O_RDONLY": 0, "O_ACCMODE": 3, "S_IFMT": 0o170000}, "O_ -O_ACCMODE")
     {'O_RDONLY': 0}
     """
-    wanted = tuple(word for word in words.split() if not word.startswith("-"))
     unwanted = tuple(word[1:] for word in words.split() if word.startswith("-")) or ("\0",)
-    return {name: value for name, value in names.items() if name.startswith(wanted) and not name.startswith(unwanted)}
+    return {
+        name: value
+        for word in words.split()
+        for name, value in names.items()
+        if name.startswith(word) and not name.startswith(unwanted)
+    }
