@@ -1,0 +1,56 @@
+"""`./lab bench [--rounds N] [PART ...]`: measure, then print the table of goals, the missed ones included."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from importlib import import_module
+from pathlib import Path
+
+if not __package__:  # run as `python benchmarks`: the directory above is what holds benchmarks and labkit
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from benchmarks.machine import describe
+from benchmarks.report import Goal, Part, table
+
+PARTS = {
+    "starts": "benchmarks.starts:starts",
+    "many": "benchmarks.many:many",
+    "ready": "benchmarks.ready:ready",
+    "walks": "benchmarks.walks:walks",
+    "peers": "benchmarks.alone:alone",
+}
+BY_DEFAULT = ("starts", "many", "ready", "walks")
+
+
+def main() -> int:
+    """Run the parts one after the other. Nothing here fails because a figure is bad."""
+    parser = argparse.ArgumentParser(prog="./lab bench", description=__doc__)
+    which = f"of {', '.join(PARTS)}; by default {', '.join(BY_DEFAULT)}"
+    parser.add_argument("parts", nargs="*", metavar="PART", help=which)
+    parser.add_argument("--rounds", type=int, default=40, help="how often each thing is measured (default 40)")
+    options = parser.parse_args()
+    for name in options.parts:
+        if name not in PARTS:
+            parser.error(f"there is no part {name!r}; there are {', '.join(PARTS)}")
+    if os.geteuid() != 0:
+        parser.error("the peers need root to be compared: run it as root")
+
+    print(*describe(), "", sep="\n", flush=True)
+    goals: list[Goal] = []
+    for name in options.parts or BY_DEFAULT:
+        module, _, function = PARTS[name].partition(":")
+        with tempfile.TemporaryDirectory(prefix="labkit-bench-") as scratch:
+            part: Part = getattr(import_module(module), function)(Path(scratch), options.rounds)
+        print(f"## {part.title}", "", *part.lines, "", sep="\n", flush=True)
+        goals += part.goals
+    if goals:
+        rows = [goal.row() for goal in goals]
+        print("## what is to be reached", "", *table(("work", "reach", "measured", "reached"), rows), sep="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
