@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import fcntl
 import os
 import select
 import shutil
@@ -195,11 +196,13 @@ def test_the_ways_out_are_shut(rootfs: Path, command: str) -> None:
 
 
 def test_no_descriptor_of_the_host_comes_along(rootfs: Path) -> None:
-    way_out = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
+    root = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
+    way_out = fcntl.fcntl(root, fcntl.F_DUPFD, 100)  # a number that `ls` will not have by chance
     try:
         listed = run(rootfs, "sh", "-c", "ls /proc/$$/fd", pass_fds=(way_out,)).stdout.split()
     finally:
         os.close(way_out)
+        os.close(root)
     assert {"0", "1", "2"} <= set(listed)
     assert str(way_out) not in listed
 
