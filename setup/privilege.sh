@@ -115,13 +115,16 @@ remove_everything() {
 }
 
 remove_as_root() {
-    local others
+    local others thing
     others=$(other_rules)
     if [[ -n $others && $EUID != 0 ]]; then # a neighbour's rule needs the agent and the images
         printf '%s\n' "$others" | as_root tee "$RULES" >/dev/null
         say "removed the rule of $(id -un); other users of this machine keep theirs"
         return
     fi
-    as_root rm -rf "$RULES" "$LIBEXEC" /var/lib/labkit/images
-    say "removed $RULES, $LIBEXEC and /var/lib/labkit/images"
+    for thing in "$RULES" "$LIBEXEC" /var/lib/labkit/images; do
+        [[ -e $thing ]] || continue
+        as_root rm -rf "$thing"
+        say "removed $thing"
+    done
 }

@@ -1,0 +1,201 @@
+"""The front door: ./lab and what it relies on. Nothing here installs, starts or stops anything."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import labkit
+from labkit import cli
+from labkit.errors import ImageError
+from labkit.image import rootfs
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = [ROOT / "lab", ROOT / ".ci/run", ROOT / "setup/agent/agent", *ROOT.glob("images/*/build.sh")]
+SOURCED = sorted(ROOT.glob("setup/*.sh"))
+
+
+def lab(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run ./lab as somebody who stands elsewhere."""
+    return subprocess.run([ROOT / "lab", *arguments], capture_output=True, text=True, check=False, cwd="/", timeout=20)
+
+
+def project() -> dict[str, Any]:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        return tomllib.load(file)["project"]
+
+
+# The script
+
+
+def test_help_names_every_command() -> None:
+    done = lab("--help")
+    offered = set(re.findall(r"^  (\w+) ", done.stdout, re.MULTILINE))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert offered == {"up", "down", "doctor", "test", "bench", "remove"}
+    assert lab().stdout == done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["upp"], "there is no command upp"),
+        (["up", "--fast"], "up does not know --fast"),
+        (["up", "--port", "http"], "--port wants a number, not http"),
+        (["up", "--port", "65536"], "--port wants a number, not 65536"),
+        (["test", "kernels"], "there is no ring kernels"),
+    ],
+)
+def test_a_wrong_word_is_named_and_nothing_happens(arguments: list[str], message: str) -> None:
+    done = lab(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"lab: {message}\nTry ./lab --help\n"
+
+
+def test_standard_input_may_be_closed() -> None:
+    done = subprocess.run(["bash", "-c", 'exec "$0" --help <&-', ROOT / "lab"], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_program_has_its_run_bits(program: Path) -> None:
+    assert program.stat().st_mode & 0o111 == 0o111
+
+
+@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed here; ./lab test installs it")
+def test_shell_scripts_are_clean() -> None:
+    subprocess.run(["shellcheck", "-x", *PROGRAMS, *SOURCED], check=True, cwd=ROOT)
+
+
+@pytest.mark.skipif(not shutil.which("visudo"), reason="sudo is not installed here")
+def test_the_sudo_rule_is_valid_and_permits_no_argument() -> None:
+    rule = subprocess.run(
+        ["bash", "-c", "STATE=.; source setup/privilege.sh; rule"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert rule.endswith(' NOPASSWD: /usr/local/libexec/labkit/agent ""')
+    subprocess.run(["visudo", "-cf", "-"], input=rule + "\n", text=True, check=True, capture_output=True)
+
+
+# The server
+
+
+def test_a_server_is_known_by_more_than_its_pid() -> None:
+    sys.path.insert(0, str(ROOT / "setup"))
+    try:
+        import server
+    finally:
+        sys.path.pop(0)
+    with subprocess.Popen(["sleep", "60"]) as child:
+        ours = {"pid": child.pid, "born": server.born(child.pid), "boot": server.boot()}
+        assert server.alive(ours)
+        assert not server.alive(ours | {"born": ours["born"] - 1})
+        assert not server.alive(ours | {"boot": "another boot"})
+        server.end_process(ours | {"born": ours["born"] - 1})
+        assert child.poll() is None, "a process that only has the same pid is left alone"
+        server.end_process(ours)
+        assert child.wait(5) == -15
+    assert not server.alive(ours)
+
+
+# The course and the packages
+
+
+def test_the_table_of_contents_lists_every_notebook_and_no_other() -> None:
+    listed = re.findall(r"\]\(([^)]+\.ipynb)\)", (ROOT / "notebooks/index.md").read_text())
+    assert sorted(listed) == sorted(path.name for path in ROOT.glob("notebooks/*.ipynb"))
+
+
+def test_conda_gets_what_pip_gets() -> None:
+    lines = re.findall(r"^  - (\S+[^:\s])$", (ROOT / "environment.yml").read_text(), re.MULTILINE)
+    of_conda = [line for line in lines if line not in {"conda-forge", "pip"}]
+    assert of_conda == ["python" + project()["requires-python"], *project()["dependencies"]]
+
+
+def test_settings_are_valid_and_the_kernel_is_the_labs() -> None:
+    for file in ROOT.glob("setup/jupyter/*.json"):
+        json.loads(file.read_text())
+    assert json.loads((ROOT / "setup/jupyter/kernel.json").read_text())["display_name"] == "labkit"
+
+
+def test_importing_labkit_imports_nothing_else() -> None:
+    """The agent does it in a bare interpreter."""
+    code = "import sys, __future__; sys.path[:0] = sys.argv[1:]; old = {*sys.modules}; import labkit;"
+    code += "print(*{*sys.modules} - old)"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code, ROOT], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["labkit"]
+
+
+# The command
+
+
+def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--version"])
+    assert (end.value.code, capsys.readouterr().out) == (0, f"labkit {labkit.__version__}\n")
+    assert cli.main([]) == 0
+    assert "doctor" in capsys.readouterr().out
+
+
+def test_an_error_is_a_message_not_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["image", "path", "../../etc"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("labkit: there is no image '../../etc'\n")
+    assert "likely:" in said and "look:" in said
+
+
+# The image
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LABKIT_IMAGES", str(tmp_path / "images"))
+    return tmp_path / "images"
+
+
+def test_an_image_is_built_once_and_found_by_name(store: Path) -> None:
+    with pytest.raises(ImageError, match="not built yet"):
+        rootfs.image_path("busybox")
+    tree = rootfs.build("busybox")
+    assert rootfs.image_path("busybox") == tree and tree.parent == store / "busybox"
+    assert rootfs.is_current("busybox")
+    assert (tree / "bin/sh").resolve() == tree / "bin/busybox"
+    assert (tree / "tmp").stat().st_mode & 0o7777 == 0o1777
+    before = tree.stat().st_ctime_ns
+    assert rootfs.build("busybox") == tree and tree.stat().st_ctime_ns == before
+    assert sorted(path.name for path in (store / "busybox").iterdir()) == sorted(["rootfs", tree.name])
+
+
+def test_a_build_that_fails_leaves_the_old_tree_and_nothing_else(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = tmp_path / "contexts/toy"
+    context.mkdir(parents=True)
+    monkeypatch.setattr(rootfs, "CONTEXTS", context.parent)
+    (context / "build.sh").write_text('echo one >"$1/file"')
+    old = rootfs.build("toy")
+    (context / "build.sh").write_text('echo two >"$1/file"; echo "no such tool" >&2; exit 1')
+    with pytest.raises(ImageError, match="no such tool"):
+        rootfs.build("toy")
+    assert rootfs.image_path("toy") == old and not rootfs.is_current("toy")
+    assert len(list((store / "toy").iterdir())) == 2
+
+
+def test_two_builds_give_the_same_tree(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        subprocess.run([ROOT / "images/busybox/build.sh", tmp_path / name], check=True, capture_output=True)
+    subprocess.run(["diff", "-r", "--no-dereference", tmp_path / "one", tmp_path / "two"], check=True)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "-x", "x\n", "x" * 300, "\0"])
+def test_names_that_are_no_names(name: str, store: Path) -> None:
+    with pytest.raises(ImageError, match="there is no image"):
+        rootfs.image_path(name)
