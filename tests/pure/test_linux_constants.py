@@ -140,9 +140,8 @@ def _in_headers(compiler: str, headers: list[str], names: list[str], tmp_path: P
     includes = "".join(f"#if __has_include(<{each}>)\n#include <{each}>\n#endif\n" for each in headers)
     while True:
         lines = "".join(f'    printf("{name} %lld\\n", (long long)({name}));\n' for name in names)
-        source.write_text(
-            f"#define _GNU_SOURCE\n{includes}int printf(const char *, ...);\nint main(void) {{\n{lines}    return 0;\n}}\n"
-        )
+        head = f"#define _GNU_SOURCE\n{includes}int printf(const char *, ...);\n"
+        source.write_text(f"{head}int main(void) {{\n{lines}    return 0;\n}}\n")
         done = subprocess.run(
             [compiler, "-w", "-fmax-errors=0", "-o", program, source],
             capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"},
