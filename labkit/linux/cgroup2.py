@@ -178,7 +178,9 @@ def remove(path: str, *, root: str, timeout: float = 2.0) -> None:
                 continue
             trail.pop()
             if trail:
-                up = os.open("..", _DIRECTORY, dir_fd=here)
+                up = _enter("..", here)
+                if up is None:  # another has removed the directory under us; begin again with what is left
+                    return remove(path, root=root, timeout=max(0.0, deadline - time.monotonic()))
                 os.close(here)
                 here = up
     finally:
@@ -232,15 +234,16 @@ def _open(path: str, root: str, *, itself: bool = False) -> int | None:
     inside = mountinfo.within(path, root) and (below or itself) and not {".", ".."} & set(below)
     if not (inside and root.startswith("/") and _components(root)):
         raise ValueError(f"{path} does not lie below {root}: not ours to touch")
-    here = os.open(root, _DIRECTORY)
-    for name in below:
+    here = -1
+    for name in (root, *below):
         above = here
         try:
-            here = os.open(name, _DIRECTORY, dir_fd=above)
+            here = os.open(name, _DIRECTORY, dir_fd=above if above >= 0 else None)
         except FileNotFoundError:
             return None
         finally:
-            os.close(above)
+            if above >= 0:
+                os.close(above)
     return here
 
 

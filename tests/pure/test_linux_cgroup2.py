@@ -171,6 +171,7 @@ def test_remove_goes_from_the_leaves_up_however_deep(tmp_path: Path) -> None:
     cgroup2.remove(f"{root}/x", root=str(root))
     assert [each.name for each in root.iterdir()] == ["keep"]
     cgroup2.remove(f"{root}/x", root=str(root))  # gone already: no error
+    cgroup2.remove(f"{root}/gone/x", root=f"{root}/gone")
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "cgroup procs", "-x"])
