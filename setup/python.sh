@@ -51,15 +51,15 @@ update() { # FROM TO
     cmp -s "$1" "$2" || cp "$1" "$2"
 }
 
-images() { # build the lab's own images, into the machine's store when that is permitted
-    local image
-    "$PYTHON" -m labkit image check && return
+images() { # build the lab's own images, into the machine's store when that is permitted (-B: root leaves no .pyc here)
+    local image builder=()
+    ! "$PYTHON" -m labkit image check 2>/dev/null || return 0
+    if may_be_root "build the lab's images so that their files belong to root"; then
+        builder=(as_root)
+    fi
     for image in images/*/build.sh; do
         image=$(basename "$(dirname "$image")")
-        if may_be_root "build the image $image so that its files belong to root"; then
-            task "build the image $image" "labkit image build $image" as_root "$PYTHON" -m labkit image build "$image"
-        else
-            task "build the image $image" "labkit image build $image" "$PYTHON" -m labkit image build "$image"
-        fi
+        task "build the image $image" "look at the lines above; sh -x images/$image/build.sh \$(mktemp -d) shows each step" \
+            "${builder[@]}" "$PYTHON" -B -m labkit image build "$image"
     done
 }

@@ -63,8 +63,15 @@ pytest() { # DIRECTORY [OPTION...]: exit status 5 says that there was no test
 ring_pure() { pytest tests/pure -q "$@"; }
 ring_kernel() { pytest tests/kernel -q -n 2 "$@"; }
 ring_interop() { pytest tests/interop -q "$@"; }
-ring_browser() { pytest tests/browser -q "$@"; }
 ring_long() { pytest tests -q -m long "$@"; }
+
+ring_browser() { # Debian's Chromium; where there is none (Ubuntu has it as a snap only) Playwright's own
+    if ! command -v chromium >/dev/null && has_tests browser; then
+        task "download a browser" "is the network there? Or install Chromium as /usr/bin/chromium" \
+            "$PYTHON" -m playwright install chromium-headless-shell
+    fi
+    pytest tests/browser -q "$@"
+}
 
 ring_notebooks() { # every notebook against the text it shows, then what tests/notebooks adds
     local status=5 more=0 notebooks=(notebooks/*.ipynb) sanitize=()
