@@ -56,6 +56,7 @@ def launch(port: int) -> dict[str, Any]:
         os.close(descriptor)
     command = [sys.executable, "-m", "jupyterlab", f"--config={ROOT / 'setup/jupyter/jupyter_server_config.py'}"]
     command += [f"--ServerApp.root_dir={ROOT}", f"--ServerApp.port={port}"]
+    seed_settings()
     with LOG.open("wb") as log:
         process = subprocess.Popen(
             command,
@@ -72,6 +73,14 @@ def launch(port: int) -> dict[str, Any]:
     fresh.write_text(json.dumps(server))
     fresh.replace(FILE)
     return server
+
+
+def seed_settings() -> None:
+    """Give a new student the course's font sizes; leave those alone who have chosen their own."""
+    theme = STATE / "jupyter/config/lab/user-settings/@jupyterlab/apputils-extension/themes.jupyterlab-settings"
+    if not theme.exists():
+        theme.parent.mkdir(parents=True, exist_ok=True)
+        theme.write_bytes((ROOT / "setup/jupyter/themes.jupyterlab-settings").read_bytes())
 
 
 def surroundings(token: Path) -> dict[str, str]:
