@@ -26,6 +26,7 @@ environment() { # [EXTRA]: make the environment and install labkit with what it 
     if ! "$PYTHON" -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
         python=$(find_python) || fail "find Python" "there is no Python 3.11 or newer with the venv module" \
             "on Debian 12, Debian 13 or Ubuntu 24.04: apt-get install python3-venv"
+        "$python" setup/server.py stop >/dev/null # one that runs from here would lose its libraries
         task "make the Python environment .venv" "rm -r .venv, look at the lines above, and ./lab up again" \
             "$python" -m venv --clear "$VENV"
     fi
