@@ -127,4 +127,5 @@ remove_as_root() {
         as_root rm -rf "$thing"
         say "removed $thing"
     done
+    as_root rmdir --ignore-fail-on-non-empty /var/lib/labkit 2>/dev/null || true
 }
