@@ -78,6 +78,22 @@ def number(name: str) -> int:
     raise ValueError(f"no capability {name!r}; see capabilities(7)")
 
 
+def name(value: int) -> str:
+    """The name of one capability; ``CAP_41`` for one newer than this table."""
+    return decode_set(1 << value)[0]
+
+
+def summary(value: int) -> str:
+    """A set in a few words: ``none``, ``all``, or how many and which: ``2 (CAP_CHOWN, CAP_KILL)``."""
+    names = decode_set(value)
+    if not names:
+        return "none"
+    if len(names) >= len(NUMBERS):
+        return "all"
+    shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+    return f"{len(names)} ({shown})"
+
+
 def last_cap() -> int:
     """The highest number that the running kernel knows: 40 since Linux 5.9."""
     with open("/proc/sys/kernel/cap_last_cap", encoding="ascii") as file:

@@ -1,0 +1,286 @@
+"""Looking into a lab from outside: rows of facts, read by the supervisor.
+
+Everything is read through ``/proc/<pid>`` of the lab's processes. Three kinds of facts belong to a
+namespace and can be read only from within (the host name, System V objects, network links): for
+those the supervisor, which has a single thread and may do so, enters the namespace for one read and
+comes back. Rows carry raw numbers (pids, inodes); giving them stable names is the notebook's business.
+
+A process may vanish between two reads: it is then left out whole, never shown in part.
+
+See: proc(5), setns(2), ioctl_ns(2).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from labkit.agent import look_files
+from labkit.linux import mountinfo, nsfs, proc, syscalls
+from labkit.linux.constants import CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWUTS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Row = dict[str, Any]
+
+KINDS = ("mnt", "pid", "user", "uts", "ipc", "net", "cgroup", "time")
+
+
+class Scene:
+    """The processes of one lab host at one moment, each with its namespaces; pid 1 first, then by age."""
+
+    def __init__(self, host: int, cgroup: str) -> None:
+        self.host, self.cgroup = host, cgroup
+        self.spaces: dict[int, dict[str, int]] = {}
+        self.rows: list[Row] = []
+        for pid in _family(host):
+            try:
+                self.rows.append(self._process(pid))
+            except ProcessLookupError:
+                self.spaces.pop(pid, None)
+        self.pids = [row["pid"] for row in self.rows]
+
+    def _process(self, pid: int) -> Row:
+        status = proc.status(pid)
+        self.spaces[pid] = proc.namespaces(pid)
+        return {
+            "pid": pid,
+            "nspid": [int(n) for n in status["NSpid"].split()],
+            "parent": int(status["PPid"]),
+            "comm": status["Name"],
+            "state": status["State"][:1],
+            "uids": [int(n) for n in status["Uid"].split()],
+            "gids": [int(n) for n in status["Gid"].split()],
+            "groups": [int(n) for n in status["Groups"].split()],
+            "caps": [int(status[f"Cap{name}"], 16) for name in ("Eff", "Prm", "Inh", "Bnd", "Amb")],
+            "no_new_privs": int(status.get("NoNewPrivs", "0")),
+            "command": proc.cmdline(pid),
+            "ns": self.spaces[pid],
+        }
+
+    def first_of(self, kind: str) -> dict[int, int]:
+        """For each namespace of `kind`: its inode and the first process in it (not a zombie, which has left most of them)."""
+        found: dict[int, int] = {}
+        for pid in self.pids:
+            inode = self.spaces[pid].get(kind)
+            if inode:
+                found.setdefault(inode, pid)
+        return found
+
+
+def _family(pid: int) -> list[int]:
+    """`pid` and all its descendants, in order of birth within each family."""
+    found = [pid]
+    for parent in found:
+        try:
+            found += proc.children(parent)
+        except ProcessLookupError:
+            continue
+    return found
+
+
+def _namespaces(scene: Scene) -> tuple[list[Row], list[int]]:
+    rows: dict[int, Row] = {}
+    for kind in KINDS:
+        for inode, pid in scene.first_of(kind).items():
+            _describe(rows, kind, inode, f"/proc/{pid}/ns/{kind}")
+    for pid in scene.pids:  # namespaces that no process is in, but that a descriptor or a mount holds open
+        for fd, link in _links(pid):
+            kind, _, number = link.partition(":[")
+            if kind in KINDS and number.rstrip("]").isdigit():
+                row = _describe(rows, kind, int(number[:-1]), f"/proc/{pid}/fd/{fd}")
+                if row:
+                    row["held_by"].append(["fd", pid])
+    for pid in scene.first_of("mnt").values():
+        for mount in mountinfo.read(pid):
+            kind, _, number = mount.root.partition(":[")
+            if mount.type == "nsfs" and kind in KINDS:
+                row = _describe(rows, kind, int(number[:-1]), f"/proc/{pid}/root{mount.target}")
+                if row:
+                    row["held_by"].append(["mount", mount.target])
+    return list(rows.values()), []
+
+
+def _describe(rows: dict[int, Row], kind: str, inode: int, path: str) -> Row | None:
+    """The row of one namespace: made on first sight, from an open descriptor of it."""
+    if inode in rows:
+        return rows[inode]
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        owner = _inode(nsfs.userns, fd)
+        parent = _inode(nsfs.parent, fd) if kind in ("pid", "user") else 0
+        rows[inode] = {"kind": kind, "inode": inode, "owner": owner, "parent": parent, "held_by": []}
+    finally:
+        os.close(fd)
+    return rows[inode]
+
+
+def _inode(relation: Callable[[int], int], fd: int) -> int:
+    """The inode of the namespace that stands in `relation` to the open one; -1 where it is out of our sight."""
+    try:
+        other = relation(fd)
+    except PermissionError:
+        return -1
+    try:
+        return nsfs.identity(other)
+    finally:
+        os.close(other)
+
+
+def _links(pid: int) -> list[tuple[str, str]]:
+    """The open descriptors of a process and what each points to."""
+    try:
+        names = os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return []
+    found = []
+    for name in names:
+        try:
+            found.append((name, os.readlink(f"/proc/{pid}/fd/{name}")))
+        except OSError:
+            continue
+    return found
+
+
+def _mounts(scene: Scene) -> tuple[list[Row], list[int]]:
+    rows = []
+    for inode, pid in scene.first_of("mnt").items():
+        for m in mountinfo.read(pid):
+            rows.append({
+                "ns": inode, "id": m.id, "parent": m.parent, "root": m.root, "mountpoint": m.target,
+                "options": ",".join(m.options), "shared": m.shared, "master": m.master, "unbindable": m.unbindable,
+                "fstype": m.type, "source": m.source, "super_options": ",".join(m.super_options),
+            })  # fmt: skip
+    return rows, []
+
+
+def _within(pid: int, kind: str, flag: int, read: Callable[[], Any]) -> Any:
+    """Enter one namespace of `pid`, read, and come back; None where the process has gone."""
+    home = os.open(f"/proc/self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        there = os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            syscalls.call("setns", there, flag)
+        finally:
+            os.close(there)
+        try:
+            return read()
+        finally:
+            syscalls.call("setns", home, flag)
+    except (ProcessLookupError, FileNotFoundError):
+        return None
+    finally:
+        os.close(home)
+
+
+def _uts(scene: Scene) -> tuple[list[Row], list[int]]:
+    rows = []
+    for inode, pid in scene.first_of("uts").items():
+        fields = _within(pid, "uts", CLONE_NEWUTS, lambda: syscalls.invoke("uname", (0,))[3])
+        if fields:
+            names = [fields[i * 65 : (i + 1) * 65].split(b"\0")[0].decode("ascii", "replace") for i in range(6)]
+            rows.append({"ns": inode, "hostname": names[1], "domainname": names[5]})
+    return rows, []
+
+
+def _ipc(scene: Scene) -> tuple[list[Row], list[int]]:
+    rows = []
+    for inode, pid in scene.first_of("ipc").items():
+        for kind in ("msg", "sem", "shm"):
+
+            def read(kind: str = kind) -> list[list[str]]:
+                with open(f"/proc/sysvipc/{kind}", encoding="ascii") as table:
+                    return [line.split() for line in table][1:]
+
+            for row in _within(pid, "ipc", CLONE_NEWIPC, read) or ():
+                rows.append({"ns": inode, "kind": kind, "key": int(row[0]), "id": int(row[1]), "mode": int(row[2], 8)})
+    return rows, []
+
+
+def _net(scene: Scene) -> tuple[list[Row], list[int]]:
+    """One route-netlink socket for each network namespace: born inside it, used by the notebook. See: netlink(7)."""
+    rows, fds = [], []
+    for inode, pid in scene.first_of("net").items():
+
+        def born_there() -> int:
+            return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0).detach()
+
+        fd = _within(pid, "net", CLONE_NEWNET, born_there)
+        if fd is not None:
+            rows.append({"ns": inode, "fd": len(fds)})
+            fds.append(fd)
+    return rows, fds
+
+
+def _users(scene: Scene) -> tuple[list[Row], list[int]]:
+    rows = []
+    for inode, pid in scene.first_of("user").items():
+        maps = {f"{kind}_map": proc.id_map(pid, kind) for kind in ("uid", "gid")}
+        rows.append({"ns": inode, "setgroups": proc.setgroups(pid), **maps})
+    return rows, []
+
+
+def _root(scene: Scene) -> tuple[list[Row], list[int]]:
+    rows = []
+    for pid in scene.pids:
+        try:
+            rows.append({"pid": pid, "root": os.readlink(f"/proc/{pid}/root"), "cwd": os.readlink(f"/proc/{pid}/cwd")})
+        except OSError:  # a zombie has neither
+            continue
+    return rows, []
+
+
+def _time(scene: Scene) -> tuple[list[Row], list[int]]:
+    return [
+        {"ns": inode, "offsets": {k: s for k, (s, _) in proc.timens_offsets(pid).items()}} for inode, pid in scene.first_of("time").items()
+    ], []
+
+
+def _cgroup(scene: Scene) -> tuple[list[Row], list[int]]:
+    rows = []
+    for pid in scene.pids:
+        path = next((p for h, _, p in proc.cgroup_lines(pid) if h == 0), "")
+        rows.append({"pid": pid, "path": path})
+    return rows, []
+
+
+def _files(scene: Scene) -> tuple[list[Row], list[int]]:
+    return look_files.walk(list(scene.first_of("mnt").values())), []
+
+
+PROBES: dict[str, Callable[[Scene], tuple[list[Row], list[int]]]] = {
+    "namespaces": _namespaces,
+    "mounts": _mounts,
+    "uts": _uts,
+    "ipc": _ipc,
+    "net": _net,
+    "users": _users,
+    "root": _root,
+    "time": _time,
+    "cgroup": _cgroup,
+    "files": _files,
+}
+
+
+def look(host: int, cgroup: str, probes: list[str]) -> tuple[Row, list[int]]:
+    """The rows of the named probes, and always those of the processes. Unknown names are an error in the reply."""
+    unknown = [name for name in probes if name not in PROBES and name not in ("processes", "caps")]
+    if unknown:
+        return {"error": [22, f"no probe called {', '.join(unknown)}", ""]}, []
+    scene = Scene(host, cgroup)
+    reply: Row = {"processes": scene.rows}
+    fds: list[int] = []
+    for name in probes:
+        if name in PROBES:
+            try:
+                reply[name], more = PROBES[name](scene)
+            except ProcessLookupError:  # somebody left in the middle: the picture would be of two moments
+                return look(host, cgroup, probes)
+            fds += more
+    return reply, fds

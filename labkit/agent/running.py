@@ -1,0 +1,169 @@
+"""A program that runs in a lab, as the notebook sees it: two streams, a wire until exec, and an end.
+
+Everything is a descriptor that becomes readable: output, the actor's wire (which reports a failed call
+or closes at exec), and the pipe into which the zygote writes the wait status when all is cleared. Who
+waits, pumps; for programs that nobody waits for, one thread of the lab pumps them all, so that a flood
+on stdout never blocks its writer and never grows beyond `KEEP` bytes here.
+
+See: poll(2), pipe(7).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import threading
+import time
+from typing import Any
+
+from labkit.agent import wire
+from labkit.agent.client import Channel
+
+KEEP = 4 << 20  # bytes of each stream that are kept: the end
+_CHUNK = 1 << 16
+
+
+class Running:
+    """One program. `failed` is the actor's report if a call failed before the program was there."""
+
+    def __init__(self, name: str, channel: Channel, status: int, streams: dict[str, int]) -> None:
+        self.name = name
+        self.channel = channel
+        self.text = {"stdout": bytearray(), "stderr": bytearray()}
+        self.cut = {"stdout": 0, "stderr": 0}
+        self.failed: list[list[Any]] | None = None
+        self.code: int | None = None
+        self.started = threading.Event()  # the wire has closed or reported: exec is done, or never will be
+        self.ended = threading.Event()
+        self.pumped = False  # by the lab's thread
+        self.lock = threading.RLock()
+        self._selector = selectors.DefaultSelector()
+        self._open = {status: "status", **{fd: name for name, fd in streams.items()}}
+        for fd, kind in self._open.items():
+            os.set_blocking(fd, False)
+            self._selector.register(fd, selectors.EVENT_READ, kind)
+        self._selector.register(channel.sock, selectors.EVENT_READ, "wire")
+
+    def fileno(self) -> int:
+        """The selector's own descriptor: readable when there is something to pump."""
+        return self._selector.fileno()
+
+    def pump(self, timeout: float | None) -> None:
+        """Move what is there, waiting at most `timeout` seconds for it."""
+        with self.lock:
+            if self.ended.is_set():
+                return
+            for key, _ in self._selector.select(timeout):
+                if key.data == "wire":
+                    self._wire()
+                else:
+                    self._stream(key.fd, key.data)
+            if not self._open and self.started.is_set():
+                self._selector.close()
+                self.ended.set()
+
+    def _wire(self) -> None:
+        try:
+            report, _ = wire.receive(self.channel.sock, wait=False)
+            if report.get("exec"):
+                return
+            self.failed = report["rows"]  # it did not become its program, and hanging up ends it
+        except BlockingIOError:
+            return
+        except (wire.Closed, OSError):
+            pass
+        self._selector.unregister(self.channel.sock)
+        self.channel.close()
+        self.started.set()
+
+    def _stream(self, fd: int, kind: str) -> None:
+        try:
+            data = os.read(fd, _CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:  # EIO: the last holder of the terminal's other end has gone
+            data = b""
+        if not data:
+            self._close(fd)
+            if kind == "status" and self.code is None:
+                self.code = -9  # the lab host died before it could tell: SIGKILL, as for everything in it
+        elif kind == "status":
+            self.code = int(data)
+            self._close(fd)
+            self._drain()
+        else:
+            text = self.text[kind]
+            text += data
+            if len(text) > KEEP:
+                self.cut[kind] += len(text) - KEEP
+                del text[: len(text) - KEEP]
+
+    def _drain(self) -> None:
+        """The program has ended; take what it left, but do not wait for others that still hold its output open."""
+        deadline = time.monotonic() + 0.05
+        for fd, kind in list(self._open.items()):
+            with contextlib.suppress(OSError):
+                while data := os.read(fd, _CHUNK):
+                    self.text[kind] += data
+                    if time.monotonic() > deadline:
+                        break
+            self._close(fd)
+
+    def _close(self, fd: int) -> None:
+        if self._open.pop(fd, None):
+            self._selector.unregister(fd)
+            os.close(fd)
+
+    def abandon(self) -> None:
+        """The lab is going: let go of everything."""
+        with self.lock:
+            for fd in list(self._open):
+                self._close(fd)
+            if not self.ended.is_set():
+                self.code = -9 if self.code is None else self.code
+                self.started.set()
+                self.channel.close()
+                self._selector.close()
+                self.ended.set()
+
+
+class Pump(threading.Thread):
+    """The thread that pumps all programs that nobody is waiting for."""
+
+    def __init__(self) -> None:
+        super().__init__(name="labkit-pump", daemon=True)
+        self._selector = selectors.DefaultSelector()
+        self._read, self._write = os.pipe()
+        self._selector.register(self._read, selectors.EVENT_READ, None)
+        self._lock = threading.Lock()
+        self._stopped = False
+        self.start()
+
+    def add(self, running: Running) -> None:
+        """Look after `running` until it ends."""
+        with self._lock:
+            if not running.ended.is_set() and not running.pumped:
+                running.pumped = True
+                self._selector.register(running, selectors.EVENT_READ, running)
+        os.write(self._write, b"+")
+
+    def run(self) -> None:
+        while not self._stopped:
+            for key, _ in self._selector.select():
+                if key.data is None:
+                    os.read(self._read, 64)
+                    continue
+                key.data.pump(0)
+                if key.data.ended.is_set():
+                    with self._lock, contextlib.suppress(KeyError, ValueError):
+                        self._selector.unregister(key.fileobj)
+
+    def stop(self) -> None:
+        """End the thread and close what it holds."""
+        self._stopped = True
+        os.write(self._write, b"!")
+        self.join(2)
+        for fd in (self._read, self._write):
+            os.close(fd)
+        self._selector.close()

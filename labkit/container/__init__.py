@@ -1,0 +1,1 @@
+"""Containers: from a description to a plan, and the handle of one that runs."""

@@ -1,0 +1,110 @@
+"""The handle of a container: what `lab.run` returns.
+
+For one that was waited for it reads like `subprocess.CompletedProcess`: `returncode`, `stdout`, `stderr`.
+For one that runs on it has `exec`, `kill`, `wait`, `logs`. Exit codes are those of a shell: 127 not
+found, 126 not executable, 128+n ended by signal n.
+"""
+
+from __future__ import annotations
+
+import signal as signals
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from labkit.container.spec import Spec
+from labkit.steps.backends.base import Ended
+from labkit.steps.display import Shown
+from labkit.steps.fact import PROBES, Fact
+
+if TYPE_CHECKING:
+    from labkit.container.engine import Engine
+
+
+class Container(Shown):
+    """A container, running or ended. `pid` is its first process as the lab host sees it."""
+
+    def __init__(self, engine: Engine, name: str, spec: Spec, pid: int, argv: Sequence[str]) -> None:
+        self.name, self.spec, self.pid, self.argv = name, spec, pid, tuple(argv)
+        self.returncode: int | None = None
+        self._engine = engine
+        self._output: tuple[str, str] = ("", "")
+        self._generation = engine.lab.generation
+
+    @property
+    def stdout(self) -> str:
+        """What it has written to standard output so far; bytes that are not UTF-8 become U+FFFD."""
+        return self._read()[0]
+
+    @property
+    def stderr(self) -> str:
+        """What it has written to standard error so far."""
+        return self._read()[1]
+
+    def logs(self) -> str:
+        """Both outputs, standard output first (of a flood, the last 4 MiB of each)."""
+        return "".join(self._read())
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs at this moment."""
+        return self.returncode is None and self.wait(0) is None
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Its exit code, or None if it still runs after `timeout` seconds (None: wait as long as it takes)."""
+        if self.returncode is None:
+            self._ended(self._engine.wait(self, timeout))
+        return self.returncode
+
+    def kill(self, signal: int = signals.SIGKILL) -> None:
+        """Send `signal` to its first process. One that has ended is not an error."""
+        if self.returncode is None:
+            self._engine.kill(self, int(signal))
+
+    def exec(
+        self, argv: Sequence[str] | str, *, user: str | int | None = None, workdir: str = "/", stdin: str | bytes | None = None,
+        detach: bool = False,
+    ) -> Container:  # fmt: skip
+        """Run one more process in it, as `lab.run` does; returns a handle of that process."""
+        return self._engine.exec(self, argv, user=user, workdir=workdir, stdin=stdin, detach=detach)
+
+    def facts(self, *probes: str) -> tuple[Fact, ...]:
+        """The facts that are about its processes or its namespaces."""
+        return self._engine.facts_of(self, probes or PROBES)
+
+    def shell(self) -> object:
+        """A terminal in it: a widget in a notebook, and the command for any other terminal as its text."""
+        return self._engine.lab.shell(self)
+
+    @property
+    def shell_command(self) -> str:
+        """The command that opens a shell in it from any terminal of the machine."""
+        return self._engine.shell_command(self)
+
+    # for the engine
+
+    def _read(self) -> tuple[str, str]:
+        if self.returncode is None:
+            self._output = self._engine.output(self)
+        return self._output
+
+    def _ended(self, ended: Ended | None, code: int | None = None, said: str = "") -> None:
+        if ended is not None:
+            self._output = (_text(ended.stdout), _text(ended.stderr) + said)
+            status = ended.code if code is None else code
+            self.returncode = 137 if status is None else status if status >= 0 else 128 - status
+            self._engine.forget(self)
+
+    def __str__(self) -> str:
+        state = "running" if self.returncode is None else f"ended with {self.returncode}"
+        lines = [f"container {self.name} ({self.spec.image}): {' '.join(self.argv)}: {state}"]
+        for line in self._read()[0].splitlines():
+            lines.append(f"  {line}")
+        for line in self._read()[1].splitlines():
+            lines.append(f"  ! {line}")
+        return "\n".join(lines)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+

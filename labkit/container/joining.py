@@ -1,0 +1,83 @@
+"""The plan for one more process in a container that runs: what ``docker exec`` does.
+
+A helper joins the container's namespaces and has a sibling born there: a joined pid namespace counts
+only for children, and a sibling (CLONE_PARENT) is the zygote's own child, which it can wait for. Rights
+are dropped as for the container itself; joining hands out all of them.
+
+See: setns(2) "pidfd", clone(2) "CLONE_PARENT", nsenter(1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from labkit.linux import nsfs
+from labkit.linux.calls import Intent, Ret, clone3, close, open_, pidfd_open, setns
+from labkit.linux.constants import CLONE_INTO_CGROUP, CLONE_PARENT, O_DIRECTORY
+from labkit.namespaces.privileges import DropCapabilities, NoNewPrivileges
+from labkit.namespaces.processes import Exec
+from labkit.namespaces.roots import ChangeDirectory
+from labkit.namespaces.spawn import Spawn
+from labkit.namespaces.users import BecomeUser
+from labkit.container.spec import Spec
+from labkit.steps.plan import Plan
+from labkit.steps.step import Step
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpawnInside(Step):
+    """Join the namespaces of a running process and start a sibling in them.
+
+    The joiner's own pid stays in the old pid namespace for good; its sibling is born in the new one,
+    and in the container's cgroup.
+
+    See: setns(2), clone(2) "CLONE_PARENT", cgroups(7).
+    """
+
+    pid: int
+    child: str
+    namespaces: tuple[str, ...]
+    cgroup: str = ""
+    probes = Spawn.probes
+    no_way_back = Spawn.no_way_back
+    names_new_things = True
+
+    def calls(self) -> Iterator[Intent]:
+        flags = CLONE_PARENT
+        cgroup = None
+        if self.cgroup:  # opened before setns: afterwards the path means something else
+            yield open_(self.cgroup, O_DIRECTORY)
+            flags |= CLONE_INTO_CGROUP
+            cgroup = Ret(0)
+        opened = 1 if self.cgroup else 0
+        yield pidfd_open(self.pid)
+        yield setns(Ret(opened), nsfs.flags_of(self.namespaces))
+        yield clone3(self.child, flags, cgroup=cgroup)
+        yield close(Ret(opened))
+
+    def shell(self) -> str:
+        return f"nsenter --target {self.pid} --all"
+
+    @property
+    def title(self) -> str:
+        return f"join process {self.pid} and start {self.child} there"
+
+    @property
+    def children(self) -> tuple[str, ...]:
+        return (self.child,)
+
+
+def plan(spec: Spec, pid: int, name: str, argv: tuple[str, ...], *, workdir: str, user: tuple[int, int] | None) -> Plan:
+    """The steps that run `argv` as process `name` in the container of `spec`, whose init is `pid` in the lab host."""
+    joiner = f"{name}.join"
+    steps: list[Step] = [
+        Spawn(child=joiner),
+        SpawnInside(who=joiner, pid=pid, child=name, namespaces=spec.namespaces, cgroup=spec.cgroup_path),
+        ChangeDirectory(who=name, path=workdir),
+        DropCapabilities(who=name),
+    ]
+    if user:
+        steps.append(BecomeUser(who=name, uid=user[0], gid=user[1]))
+    steps += [NoNewPrivileges(who=name), Exec(who=name, argv=argv, environment=spec.environment)]
+    return Plan.of(f"exec in {spec.name}", ("one more process in the container", steps))

@@ -1,0 +1,142 @@
+"""From a description of a container to the plan that makes it: a pure function.
+
+The default is what an engine does: six namespaces, a thin layer over an image, /proc, /sys and a small
+/dev of its own, a new root, a name, few capabilities. Each part of it is one step of `labkit.namespaces`,
+so that a lesson can leave one out and look at what breaks.
+
+See: the OCI runtime specification, config.md, for what a container consists of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from labkit.cgroups.make import MakeCgroup
+from labkit.namespaces.files import ChangeOwner, MakeDirectory
+from labkit.namespaces.filesystems import BuildDev, HidePaths, MountProc, MountSysfs
+from labkit.namespaces.mounts import Bind, MakePrivate
+from labkit.namespaces.names import LoopbackUp, SetHostname
+from labkit.namespaces.privileges import DropCapabilities, NoNewPrivileges
+from labkit.namespaces.processes import PATH, Environment, Exec, ServeAsInit
+from labkit.namespaces.roots import ChangeDirectory, Chroot, DetachOldRoot, PivotRoot
+from labkit.namespaces.spawn import Spawn, Unshare
+from labkit.namespaces.users import BecomeUser, Extent, MapIds
+from labkit.overlay.mount import MountOverlay
+from labkit.steps.plan import Plan
+from labkit.steps.step import Step
+
+NAMESPACES = ("mnt", "pid", "uts", "ipc", "net", "cgroup")
+LAB = "/run/lab"
+CGROUPS = "/sys/fs/cgroup"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """What a container should be. `image` is the name under /run/lab/images; uids and gids are numbers."""
+
+    name: str
+    image: str
+    argv: tuple[str, ...] = ("sh",)
+    hostname: str = ""
+    environment: Environment = (("PATH", PATH),)
+    namespaces: tuple[str, ...] = NAMESPACES
+    user: tuple[int, int] | None = None
+    uids: tuple[Extent, ...] = ((0, 100000, 65536),)
+    workdir: str = "/"
+    init: bool = False
+    cgroup: bool = True
+    bind_devices: bool = False
+    userxattr: bool = False
+
+    @property
+    def directory(self) -> str:
+        """Where its thin layer lies in the lab host."""
+        return f"{LAB}/{self.name}"
+
+    @property
+    def cgroup_path(self) -> str:
+        """Its cgroup, as the lab host sees it; empty without one."""
+        return f"{CGROUPS}/{self.name}" if self.cgroup else ""
+
+
+def plan(spec: Spec, *, with_exec: bool = True) -> Plan:
+    """The steps that make the container `spec` describes, the program last."""
+    return Plan.of(
+        f"container {spec.name}",
+        ("a process in namespaces of its own", _processes(spec)),
+        ("a root file system of its own", _root(spec)),
+        ("an identity of its own", _identity(spec)),
+        ("fewer rights", _rights(spec)),
+        ("the program", _program(spec) if with_exec else ()),
+    )
+
+
+def _processes(spec: Spec) -> Iterator[Step]:
+    if spec.cgroup:
+        yield MakeCgroup(path=spec.cgroup_path)
+    at_birth = tuple(kind for kind in spec.namespaces if kind != "cgroup")
+    user = "user" in at_birth
+    if user:
+        outside = spec.uids[0][1]
+        yield MakeDirectory(path=spec.directory)
+        yield ChangeOwner(path=spec.directory, uid=outside, gid=outside)
+    yield Spawn(child=spec.name, namespaces=at_birth, cgroup=spec.cgroup_path)
+    if user:
+        yield MapIds(child=spec.name, uids=spec.uids, gids=spec.uids)
+    if "cgroup" in spec.namespaces:  # only now: the new root is the cgroup one is in
+        yield Unshare(who=spec.name, namespaces=("cgroup",))
+
+
+def _root(spec: Spec) -> Iterator[Step]:
+    who, new = spec.name, f"{spec.directory}/root"
+    mine = "mnt" in spec.namespaces
+    user = "user" in spec.namespaces
+    if mine:
+        yield MakePrivate(who=who)
+    yield MountOverlay(
+        who=who, lower=(f"{LAB}/images/{spec.image}",), directory=spec.directory, target=new,
+        userxattr=spec.userxattr or user,
+    )  # fmt: skip
+    if "pid" in spec.namespaces:
+        yield MountProc(who=who, target=f"{new}/proc")
+    else:
+        yield Bind(who=who, source="/proc", target=f"{new}/proc")
+    if "net" in spec.namespaces:
+        yield MountSysfs(who=who, target=f"{new}/sys")
+    else:
+        yield Bind(who=who, source="/sys", target=f"{new}/sys")
+    yield BuildDev(who=who, target=f"{new}/dev", bind=spec.bind_devices or user)
+    if mine:
+        yield PivotRoot(who=who, new_root=new)
+        yield DetachOldRoot(who=who)
+    else:
+        yield Chroot(who=who, path=new)
+
+
+def _identity(spec: Spec) -> Iterator[Step]:
+    if "uts" in spec.namespaces:
+        yield SetHostname(who=spec.name, name=spec.hostname or spec.name)
+    if "net" in spec.namespaces:
+        yield LoopbackUp(who=spec.name)
+    if spec.workdir != "/":
+        yield ChangeDirectory(who=spec.name, path=spec.workdir)
+
+
+def _rights(spec: Spec) -> Iterator[Step]:
+    if "mnt" in spec.namespaces:
+        yield HidePaths(who=spec.name)
+    yield DropCapabilities(who=spec.name)
+    if spec.user:
+        yield BecomeUser(who=spec.name, uid=spec.user[0], gid=spec.user[1])
+    yield NoNewPrivileges(who=spec.name)
+
+
+def _program(spec: Spec) -> Iterator[Step]:
+    if not spec.init:
+        yield Exec(who=spec.name, argv=spec.argv, environment=spec.environment)
+        return
+    program = f"{spec.name}.main"
+    yield Spawn(who=spec.name, child=program)
+    yield Exec(who=program, argv=spec.argv, environment=spec.environment)
+    yield ServeAsInit(who=spec.name, program=program)

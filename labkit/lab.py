@@ -1,0 +1,270 @@
+"""The lab: a machine of its own, to take apart. This is the front door.
+
+    >>> from labkit import Lab
+    >>> with Lab() as lab:                                   # doctest: +SKIP
+    ...     plan = lab.plans.container("busybox", hostname="c1")
+    ...     walk = lab.walk(plan)
+    ...     walk.next()
+    ...     lab.run("busybox", ["echo", "hi"]).stdout
+    'hi\\n'
+
+A Lab is made of namespaces, cgroups and an overlay; when it is closed, or the notebook is killed,
+nothing of it is left. One Lab holds one lab host at a time; `reset` takes a fresh one.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import weakref
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from labkit.container import spec
+from labkit.container.arguments import image_of
+from labkit.container.container import Container
+from labkit.container.engine import Engine
+from labkit.errors import ClosedError, StepError, errno_text
+from labkit.steps import reading
+from labkit.steps.backends import choose
+from labkit.steps.call import Call
+from labkit.steps.display import Shown
+from labkit.steps.fact import PROBES, Fact
+from labkit.steps.naming import Naming
+from labkit.steps.plan import Plan, parts
+from labkit.steps.snapshot import Snapshot
+from labkit.steps.step import Step
+from labkit.steps.walk import Walk
+
+_open: weakref.WeakSet[Lab] = weakref.WeakSet()
+
+
+class StepFailed(StepError):
+    """A step failed; `made` holds the calls up to the failed one."""
+
+    made: tuple[Call, ...] = ()
+
+
+class Plans:
+    """The plans that a lab offers. Making one asks the kernel nothing."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def container(self, image: str = "busybox", argv: Sequence[str] | str | None = None, **options: Any) -> Plan:
+        """The steps of `lab.run(image, argv, **options)`, as a plan. Raises SpecError as `run` does."""
+        options.setdefault("name", options.get("hostname") or "c1")
+        return spec.plan(self._engine.describe(image, argv, **options))
+
+
+class Lab(Shown):
+    """A lab. Use it in a ``with``, or `close` it.
+
+    `generation` counts lab hosts; `host` is the lab itself, for reading as ``lab.host.facts("mounts")``.
+    Raises AgentError with cause and remedy where a lab cannot be had.
+    """
+
+    def __init__(self) -> None:
+        self.backend = choose()
+        self.info: dict[str, Any] = self.backend.hello()
+        self.generation = 1
+        self.naming = Naming()
+        self.rootless = bool(self.info.get("rootless"))
+        self.has_cgroups = bool(self.info.get("cgroup"))
+        self._closed = False
+        self._touched = False
+        self._attached: set[str] = set()
+        self.engine = Engine(self)
+        self.plans = Plans(self.engine)
+        self.snapshot()
+        _open.add(self)
+        _draw()
+
+    # running
+
+    def run(
+        self, image: str, argv: Sequence[str] | str | None = None, *, name: str | None = None, hostname: str | None = None,
+        env: Mapping[str, str] | None = None, user: str | int | None = None, workdir: str | None = None, tty: bool = False,
+        stdin: str | bytes | None = None, detach: bool = False, namespaces: Sequence[str] = spec.NAMESPACES,
+        init: bool = False,
+    ) -> Container:  # fmt: skip
+        """Run a program in a container of its own.
+
+        `image` is the name of an image or the path of any directory; `argv` a list of words (a string is
+        split as a shell does; None is a shell). Waits and returns a `Container` with `returncode`, `stdout`
+        and `stderr`; with `detach` returns as soon as the program runs. With `init` a small init is pid 1.
+
+        Raises SpecError, ImageError, StepError. A program that is missing or not executable is no error
+        but ends with 127 or 126, as in a shell.
+        """
+        self.check_open()
+        chosen = self.engine.describe(
+            image, argv, name=name, hostname=hostname, env=env, user=user, workdir=workdir, namespaces=namespaces, init=init
+        )
+        return self.engine.run(image, chosen, tty=tty, stdin=stdin, detach=detach)
+
+    @property
+    def containers(self) -> Mapping[str, Container]:
+        """The running containers by name."""
+        for container in list(self.engine.containers.values()):
+            container.wait(0)
+        return dict(self.engine.containers)
+
+    def shell(self, container: Container) -> object:
+        """A terminal in `container`: a widget in a notebook, else the command to paste."""
+        from labkit.view.terminal import shell
+
+        return shell(self, container)
+
+    # looking
+
+    def snapshot(self, *probes: str) -> Snapshot:
+        """The facts of `probes` at this moment (none: no facts, but everything new gets its name)."""
+        self.check_open()
+        return reading.snapshot(self.backend.look([p for p in probes if p != "processes"]), probes, self.naming)
+
+    def facts(self, *probes: str) -> tuple[Fact, ...]:
+        """The facts of `probes` (none: of all)."""
+        return self.snapshot(*(probes or PROBES)).facts
+
+    @property
+    def host(self) -> Lab:
+        """The lab host: the lab itself, seen as a machine."""
+        return self
+
+    # stepping
+
+    def walk(self, plan: Plan, **options: Any) -> Walk:
+        """The step player for `plan`, at its beginning in a fresh lab host."""
+        self.check_open()
+        return Walk(self, plan, **options)
+
+    def take(self, step: Step) -> tuple[Call, ...]:
+        """Take one step; raises StepFailed if one of its calls fails."""
+        self.touched()
+        part = parts([step])[0]
+        rows = self.backend.take(part)
+        calls = tuple(Call.from_row(step.who, intent, row) for intent, row in zip(part.intents, rows, strict=False))
+        self._name_children(step, calls)
+        self._raise_if_failed(part.intents, calls)
+        return calls
+
+    def take_all(self, steps: Sequence[Step]) -> None:
+        """Take steps without looking. Raises StepFailed at the first that fails."""
+        self.touched()
+        if not steps:
+            return
+        for part in parts(steps):
+            rows = self.backend.take(part)
+            calls = tuple(Call.from_row(part.who, i, row) for i, row in zip(part.intents, rows, strict=False))
+            for child in part.children:
+                self._name(part.who, child, calls)
+            self._raise_if_failed(part.intents, calls)
+
+    def _name_children(self, step: Step, calls: tuple[Call, ...]) -> None:
+        for child in step.children:
+            self._name(step.who, child, calls)
+
+    def _name(self, who: str, child: str, calls: tuple[Call, ...]) -> None:
+        pid = next((call.value for call in calls if call.name == "clone3" and call.value > 0), 0)
+        if pid:
+            self.naming.spawned(who, pid, child)
+
+    def _raise_if_failed(self, intents: Sequence[Any], calls: tuple[Call, ...]) -> None:
+        if calls and calls[-1].failed and calls[-1].errno not in intents[len(calls) - 1].tolerate:
+            last = calls[-1]
+            text = last.refused or errno_text(last.errno)
+            error = StepFailed(f"{last.text}: {text}", call=last.text, errno=0 if last.refused else last.errno)
+            error.made = calls
+            raise error
+
+    def ready(self, plan: Plan) -> None:
+        """Attach the images that `plan` is made from."""
+        for step in plan:
+            for path in getattr(step, "lower", ()):
+                name = path.rpartition("/")[2]
+                if path.startswith(f"{spec.LAB}/images/"):
+                    self.image(self._paths.get(name, name))
+
+    _paths: dict[str, str] = {}
+
+    def image(self, image: str) -> str:
+        """Make an image visible to the lab host; returns its name there. Raises ImageError."""
+        name, path = image_of(image)
+        if name not in self._attached:
+            self.backend.attach(name, path)
+            self._attached.add(name)
+        self._paths[name] = image
+        return name
+
+    # lifetime
+
+    def fresh(self) -> None:
+        """A fresh lab host, unless this one has not been used yet."""
+        self.check_open()
+        if self._touched:
+            self.reset()
+
+    def reset(self) -> None:
+        """Throw the lab host away with all that is in it and take a fresh one, in some 10 to 50 ms."""
+        self.check_open()
+        self.engine.reset()
+        self.backend.renew()
+        self.generation += 1
+        self.naming = Naming()
+        self._attached.clear()
+        self._touched = False
+        self.snapshot()
+
+    def touched(self) -> None:
+        """Something is about to be done in this lab host."""
+        self.check_open()
+        self._touched = True
+
+    def close(self) -> None:
+        """End everything and leave nothing behind. Safe to call twice."""
+        if not self._closed:
+            self.engine.reset()
+            self._closed = True
+            self.backend.close()
+
+    def check_open(self) -> None:
+        """Raise ClosedError if this lab was closed."""
+        if self._closed:
+            raise ClosedError("this lab is closed", look="lab = Lab() opens a new one")
+
+    def machine(self) -> dict[str, object]:
+        """What a trace says of the machine: the kernel and the cgroup version, nothing that names it."""
+        return {"kernel": self.info.get("kernel", ""), "cgroup": self.info.get("cgroup_mode", ""), "way": self.info.get("way", "")}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __str__(self) -> str:
+        if self._closed:
+            return "lab (closed)"
+        running = ", ".join(self.containers) or "nothing"
+        return f"lab: a machine of its own, {self.backend.name}; running: {running}"
+
+
+def _draw() -> None:
+    """In a notebook, let the pictures be drawn: only then is it worth importing the room that draws."""
+    import sys
+
+    if "IPython" in sys.modules:
+        from labkit.view import install
+
+        install()
+
+
+@atexit.register
+def _close_all() -> None:
+    for lab in list(_open):
+        with contextlib.suppress(Exception):
+            if os.getpid() == getattr(getattr(lab.backend, "client", None), "owner", os.getpid()):
+                lab.close()

@@ -1,0 +1,95 @@
+"""What one may: capabilities taken away, and the promise never to gain any again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from labkit.linux import capabilities
+from labkit.linux.calls import Intent, capset, keyctl_join_session_keyring, prctl
+from labkit.linux.constants import PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS
+from labkit.steps.step import Step
+
+#: What Docker leaves to root in a container, without CAP_MKNOD: there is no device cgroup here to
+#: stand behind it, and with it root inside could make the host's disk and read it.
+KEPT = tuple(name for name in capabilities.DOCKER_DEFAULT if name != "CAP_MKNOD")
+_LAST = 40  # CAP_CHECKPOINT_RESTORE, since Linux 5.9
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropCapabilities(Step):
+    """Take away all capabilities but those named.
+
+    root in a container is root: without this step it may load modules, set the clock, trace and mount.
+    The bounding set is a ceiling for every later exec, so it goes first; then the process's own sets.
+
+    See: capabilities(7), prctl(2) "PR_CAPBSET_DROP", capset(2).
+    """
+
+    keep: tuple[str, ...] = KEPT
+    probes = ("caps",)
+    no_way_back = "a capability taken out of the bounding set never comes back"
+    replaces_shell = True
+
+    def calls(self) -> Iterator[Intent]:
+        kept = capabilities.mask(self.keep)
+        for number in range(_LAST + 1):
+            if not kept >> number & 1:
+                yield prctl(PR_CAPBSET_DROP, number)
+        yield capset(effective=kept, permitted=kept)
+
+    def shell(self) -> str:
+        kept = "".join(f",+{name.removeprefix('CAP_').lower()}" for name in self.keep)
+        return f"setpriv --inh-caps=-all --bounding-set=-all{kept}"
+
+    @property
+    def title(self) -> str:
+        return f"keep {len(self.keep)} of {_LAST + 1} capabilities" if self.keep else "drop all capabilities"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoNewPrivileges(Step):
+    """Promise that no exec will ever grant more than the process has now.
+
+    Set-user-id bits and file capabilities stop working, for this process and all that come of it. It is
+    also what lets an ordinary user install a seccomp filter.
+
+    See: prctl(2) "PR_SET_NO_NEW_PRIVS".
+    """
+
+    probes = ("caps",)
+    no_way_back = "the bit can be set but never cleared"
+    replaces_shell = True
+
+    def calls(self) -> Iterator[Intent]:
+        yield prctl(PR_SET_NO_NEW_PRIVS, 1)
+
+    def shell(self) -> str:
+        return "setpriv --no-new-privs"
+
+    @property
+    def title(self) -> str:
+        return "allow no new privileges"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewSessionKeyring(Step):
+    """Get an empty session keyring.
+
+    Keys are not in any namespace but the user's: without this step a container inherits the keyring of
+    whoever started it, with every key and ticket in it.
+
+    See: keyctl(2) "KEYCTL_JOIN_SESSION_KEYRING", session-keyring(7).
+    """
+
+    no_way_back = "the old keyring may be gone with its last user"
+
+    def calls(self) -> Iterator[Intent]:
+        yield keyctl_join_session_keyring(None)
+
+    def shell(self) -> str:
+        return "perl -e 'syscall(250, 1, 0) >= 0 or die $!'"
+
+    @property
+    def title(self) -> str:
+        return "get an empty session keyring"

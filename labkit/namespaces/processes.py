@@ -1,0 +1,157 @@
+"""The life of a process: becoming a program, sending signals, reaping children, serving as init."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from errno import EACCES, ENOENT, ENOTDIR
+from shlex import quote
+
+from labkit.linux.calls import Intent, Pid, close_range, execve, kill, setsid, wait4
+from labkit.linux.constants import CLOSE_RANGE_CLOEXEC, SIGKILL, decode
+from labkit.steps.shell import pid_of
+from labkit.steps.step import Step
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+Environment = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exec(Step):
+    """Become another program.
+
+    Namespaces, root, uid and cgroup stay: they belong to the process, not to the program. Every
+    descriptor but the standard three is closed on the way, for an open directory of the host would be
+    a way out. A name without a slash is tried in each directory of PATH, as a shell does.
+
+    See: execve(2), close_range(2), environ(7).
+    """
+
+    argv: tuple[str, ...]
+    environment: Environment = (("PATH", PATH),)
+    probes = ("processes", "caps")
+    no_way_back = "the old program is gone from the process's memory"
+    ends_shell = True
+
+    def calls(self) -> Iterator[Intent]:
+        yield close_range(3, 0xFFFFFFFF, CLOSE_RANGE_CLOEXEC)
+        env: Mapping[str, str] = dict(self.environment)
+        program = self.argv[0]
+        if "/" in program:
+            yield execve(program, self.argv, env)
+            return
+        places = env.get("PATH", PATH).split(":")
+        for place in places[:-1]:
+            yield execve(f"{place}/{program}", self.argv, env)._replace(tolerate=(ENOENT, ENOTDIR, EACCES))
+        yield execve(f"{places[-1]}/{program}", self.argv, env)
+
+    def shell(self) -> str:
+        env = " ".join(quote(f"{key}={value}") for key, value in self.environment)
+        return f"env -i {env} {' '.join(map(quote, self.argv))}"
+
+    @property
+    def title(self) -> str:
+        shown = " ".join(map(quote, self.argv))
+        return f"become {shown if len(shown) < 60 else shown[:57] + '…'}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kill(Step):
+    """Send a signal to a process that this one knows.
+
+    To the init of a pid namespace from outside, SIGKILL always works, and takes everything inside with it.
+
+    See: kill(2), signal(7), pid_namespaces(7).
+    """
+
+    target: str
+    signal: int = SIGKILL
+    probes = ("processes", "namespaces", "mounts", "uts", "ipc", "net", "users", "caps", "root", "time", "cgroup", "files")
+    no_way_back = "the dead do not come back"
+
+    def calls(self) -> Iterator[Intent]:
+        yield kill(Pid(self.target), self.signal)
+
+    def shell(self) -> str:
+        return f"kill -{decode('SIG', self.signal).removeprefix('SIG')} {pid_of(self.target)}"
+
+    @property
+    def title(self) -> str:
+        return f"send {decode('SIG', self.signal)} to {self.target}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reap(Step):
+    """Wait for a child and take its exit status, so that the kernel can forget it.
+
+    A process that has ended stays as a zombie, a line in the table with an exit status, until its
+    parent asks. Orphans go to the init of their pid namespace, and wait for it to ask.
+
+    See: wait4(2), wait(2) "NOTES".
+    """
+
+    target: str
+    probes = ("processes", "caps", "cgroup", "namespaces", "root", "mounts", "files")
+    no_way_back = "an exit status is told once"
+
+    def calls(self) -> Iterator[Intent]:
+        yield wait4(Pid(self.target))
+
+    def shell(self) -> str:
+        return f"wait {pid_of(self.target)} || true"
+
+    @property
+    def title(self) -> str:
+        return f"reap {self.target}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewSession(Step):
+    """Leave the terminal behind: a new session without a controlling terminal.
+
+    With the host's terminal as its own a process could push characters into it as if they were typed.
+
+    See: setsid(2), credentials(7).
+    """
+
+    no_way_back = "a session leader stays one"
+    replaces_shell = True
+
+    def calls(self) -> Iterator[Intent]:
+        yield setsid()
+
+    def shell(self) -> str:
+        return "setsid"
+
+    @property
+    def title(self) -> str:
+        return "start a session without a terminal"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeAsInit(Step):
+    """Do what pid 1 has to do: reap every orphan, pass signals on, end when the program ends.
+
+    Most programs do not do this, and need not, unless they are pid 1. As pid 1 they leave zombies and
+    do not hear SIGTERM, because the kernel delivers to an init only what it has a handler for.
+
+    See: pid_namespaces(7) "The namespace init process", wait(2).
+    """
+
+    program: str
+    probes = ("processes",)
+    no_way_back = "its loop ends only with the program"
+
+    def calls(self) -> Iterator[Intent]:
+        return iter(())
+
+    def shell(self) -> str:
+        return "wait  # bash as pid 1 does reap; it does not pass signals on"
+
+    @property
+    def init(self) -> str:  # type: ignore[override]  # per step, not per class
+        return self.program
+
+    @property
+    def title(self) -> str:
+        return f"serve as init for {self.program}"

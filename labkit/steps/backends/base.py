@@ -1,0 +1,104 @@
+"""What a lab asks of whatever stands below it.
+
+`Live` passes it on to an agent; `Recording` writes it down on the way; `Replay` answers from what was
+written; `Dry` shows what would be asked. Everything that crosses this line is plain data, so that it
+can be recorded; that is why a container's output comes back as text and its end as a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from labkit.linux.calls import Intent
+
+Row = list[Any]
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Consecutive calls of one process. `children` are the names of the processes that they spawn.
+
+    With `init` the process then serves as init: it reaps, forwards signals, and ends when `init` ends.
+    """
+
+    who: str
+    intents: tuple[Intent, ...]
+    children: tuple[str, ...] = ()
+    init: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What it takes to run one program: the parts of its plan, and what it is given to read.
+
+    `clear` names what is to be removed when it has ended: ``{"cgroups": [...], "trees": [...]}``.
+    """
+
+    name: str
+    parts: tuple[Part, ...]
+    stdin: bytes | None = None
+    tty: bool = False
+    clear: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a program ended. `code` as `subprocess` has it: negative for a signal; None if it could not be started."""
+
+    code: int | None
+    stdout: bytes = b""
+    stderr: bytes = b""
+    failed: tuple[int, Row] | None = None  # index of the call in its own part, and its row
+
+
+class CallFailed(Exception):
+    """A call on the way to a program failed: the part and the rows of the calls made, the failed one last."""
+
+    def __init__(self, part: Part, rows: list[Row]) -> None:
+        super().__init__(part.who)
+        self.part, self.rows = part, rows
+
+
+class Backend(Protocol):
+    """The protocol. Errors are those of `labkit.errors`."""
+
+    name: str
+
+    def hello(self) -> Facts:
+        """What is known of the machine below: kernel, way in, cgroup mode, the lab's name."""
+
+    def renew(self) -> Facts:
+        """A fresh lab host; whatever ran in the old one is gone."""
+
+    def attach(self, name: str, path: str) -> None:
+        """Make the directory `path` of the real machine visible, read-only, as /run/lab/images/`name`."""
+
+    def take(self, part: Part) -> list[Row]:
+        """Make the calls; a row ``[value, errno, nanoseconds, out]`` for each one made."""
+
+    def look(self, probes: Sequence[str]) -> Facts:
+        """The raw facts of `probes`, and always those of the processes."""
+
+    def start(self, start: Start) -> int:
+        """Start a program; returns its pid in the lab host."""
+
+    def started(self, name: str) -> Ended | None:
+        """Wait until it has become its program; its end if that is over already, or never came to be."""
+
+    def wait(self, name: str, timeout: float | None = None) -> Ended | None:
+        """Its end, or None if it has not ended within `timeout` seconds (None: wait as long as it takes)."""
+
+    def logs(self, name: str) -> tuple[bytes, bytes]:
+        """What it has written so far to its two outputs (of a flood, the end)."""
+
+    def forget(self, name: str) -> None:
+        """Drop the record of an ended program."""
+
+    def signal(self, name: str, number: int) -> None:
+        """Send it a signal."""
+
+    def close(self) -> None:
+        """Leave nothing behind. Safe to call twice."""

@@ -1,0 +1,295 @@
+"""A real kernel: parts of plans go to the actors of an agent, facts come from its supervisor."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from labkit.agent import wire
+from labkit.agent.client import Channel, Client, Stuck
+from labkit.agent.running import Pump, Running
+from labkit.errors import ActorDied, AgentError, ClosedError, HostDied, ImageError, StepError
+from labkit.linux.calls import Fd, Intent, Pid, close, kill, mkdir, move_mount
+from labkit.linux.constants import MOVE_MOUNT_F_EMPTY_PATH
+from labkit.steps.backends.base import CallFailed, Ended, Facts, Part, Row, Start
+
+_STREAMS = ("stdin", "stdout", "stderr")
+
+
+def _pack(intents: Sequence[Intent]) -> list[list[Any]]:
+    return [wire.pack_call(*intent) for intent in intents]
+
+
+class Live:
+    """One agent and the lab host of the moment."""
+
+    name = "live"
+
+    def __init__(self) -> None:
+        self.client = Client()
+        self.actors: dict[str, Channel] = {}
+        self.running: dict[str, Running] = {}
+        self.info: Facts = dict(self.client.info)
+        self._pump: Pump | None = None
+        self._lock = threading.RLock()
+        self.renew()
+
+    def hello(self) -> Facts:
+        return {**self.info, "way": self.client.way}
+
+    def renew(self) -> Facts:
+        with self._lock:
+            self._let_go()
+            reply, fds = self.client.ask("host")
+            self.actors = {"host": Channel(wire.socket.socket(fileno=fds[0]))}
+            self.info |= reply
+            return reply
+
+    def _let_go(self) -> None:
+        for running in self.running.values():
+            running.abandon()
+        self.running.clear()
+        for channel in self.actors.values():
+            channel.close()
+        self.actors = {}
+
+    def attach(self, name: str, path: str) -> None:
+        try:
+            _, fds = self.client.ask("attach", path=path)
+        except ClosedError:
+            raise
+        except AgentError as error:
+            raise ImageError(f"{path} cannot serve as a root file system: {error.message}", likely=error.likely,
+                             look=error.look) from error  # fmt: skip
+        target = f"/run/lab/images/{name}"
+        part = Part("host", (mkdir(target), move_mount(Fd("tree"), target, MOVE_MOUNT_F_EMPTY_PATH), close(Fd("tree"))))
+        rows = self._exchange(part, {"give": {"tree": 0}}, fds)
+        if rows[-1][1]:
+            raise ImageError(f"image {name} cannot be attached: {os.strerror(rows[-1][1])}", look="lab.reset()")
+
+    def take(self, part: Part) -> list[Row]:
+        message: wire.Message = {}
+        fds: list[int] = []
+        ours: dict[str, Channel] = {}
+        for child in part.children[:1]:
+            mine, theirs = wire.pair()
+            ours[child] = Channel(mine)
+            fds.append(theirs.detach())
+            message["wire"] = 0
+        try:
+            rows = self._exchange(part, message, fds)
+        except BaseException:
+            for channel in ours.values():
+                channel.close()
+            raise
+        self._adopt(part, rows, ours)
+        return rows
+
+    def _adopt(self, part: Part, rows: list[Row], ours: dict[str, Channel]) -> None:
+        born = any(i.name == "clone3" and row[0] > 0 for i, row in zip(part.intents, rows, strict=False))
+        for name, channel in ours.items():
+            if born:
+                self.actors[name] = channel
+            else:
+                channel.close()
+
+    def _exchange(self, part: Part, message: wire.Message, fds: Sequence[int]) -> list[Row]:
+        """Send the part's calls, with `fds` (closed here), and return the rows: of the calls made, and of an exec."""
+        channel = self._actor(part.who)
+        if part.init:
+            message = {**message, "init": part.init}
+        try:
+            with channel.lock:
+                number = channel.send({**message, "calls": _pack(part.intents)}, fds)
+                reply, _ = channel.receive(number)
+                if not reply.get("exec"):
+                    return list(reply["rows"])
+                begin = time.perf_counter_ns()
+                try:
+                    return list(channel.receive(number)[0]["rows"])
+                except wire.Closed:
+                    self.actors.pop(part.who).close()
+                    return [*reply["rows"], [0, 0, time.perf_counter_ns() - begin, None]]
+        except wire.Closed:
+            raise self._died(part.who) from None
+        except Stuck:
+            raise StepError(
+                f"process {part.who} does not come back from {part.intents[-1].name}",
+                likely="the call waits for something that does not happen", look="walk.back() or lab.reset()",
+            ) from None  # fmt: skip
+        finally:
+            for fd in fds:
+                os.close(fd)
+
+    def _actor(self, who: str) -> Channel:
+        if self.client.channel.owner != os.getpid() or self.client.channel.sock.fileno() < 0:
+            self.client.ask("hello")  # says which of the two it is
+        channel = self.actors.get(who)
+        if channel is None:
+            raise ActorDied(
+                f"there is no process called {who} that takes steps",
+                likely="it was not spawned yet, or has turned into its program with exec, or died",
+                look="print(walk.plan) shows who is born where; lab.reset()",
+            )
+        return channel
+
+    def _died(self, who: str) -> Exception:
+        channel = self.actors.pop(who, None)
+        if channel:
+            channel.close()
+        if who == "host":
+            return HostDied("the lab host is gone, and with it everything in it", look="lab.reset() starts a fresh one")
+        return ActorDied(
+            f"process {who} died before it could finish", likely="it was killed, or the init of its pid namespace was",
+            look="walk.back(), or lab.reset()",
+        )  # fmt: skip
+
+    def look(self, probes: Sequence[str]) -> Facts:
+        try:
+            reply, fds = self.client.ask("look", probes=list(probes))
+        except AgentError as error:
+            if "lab host is gone" in error.message:
+                raise HostDied(error.message, look="lab.reset() starts a fresh one") from error
+            raise
+        if fds:
+            from labkit.linux import rtnl
+
+            for row in reply["net"]:
+                row |= rtnl.read(fds[row.pop("fd")])
+        reply.pop("seq", None)
+        cgroup = str(self.info.get("cgroup") or "")
+        base = f"/{os.path.basename(cgroup)}/h{self.info['generation']}" if cgroup else ""
+        return {**reply, "scratch": self.info["scratch"], "cgroup_base": base}
+
+    def start(self, start: Start) -> int:
+        with self._lock:
+            return self._start(start)
+
+    def _start(self, start: Start) -> int:
+        ends, streams = _open_streams(start)
+        status_read, status_write = os.pipe()
+        mine, theirs = wire.pair()
+        running = Running(start.name, Channel(mine), status_read, streams)
+        fds = [*ends, status_write, theirs.detach()]
+        try:
+            pid = self._bear(start, running, fds)
+        except BaseException:
+            running.abandon()
+            raise
+        self.running[start.name] = running
+        return pid
+
+    def _bear(self, start: Start, running: Running, fds: list[int]) -> int:
+        """Send the parts in order; the one that spawns the program's process carries its wire and streams in `fds`."""
+        parts, helpers, pid, index = list(start.parts), [], 0, 0
+        clear = {kind: list(paths) for kind, paths in start.clear.items()}
+        while index < len(parts):
+            part = parts[index]
+            index += 1
+            if part.who == start.name:
+                running.channel.send({"calls": _pack(part.intents)})
+                continue
+            if start.name not in part.children:
+                rows = self.take(part)
+                helpers += part.children
+            else:
+                message: wire.Message = {"stdio": [0, 1, 2], "wire": 4, "clear": clear}
+                if index < len(parts) and parts[index].who == start.name:
+                    message["then"] = _pack(parts[index].intents)
+                    index += 1
+                if part.who == "host":
+                    message["status"] = 3
+                status = os.dup(fds[3])
+                rows = self._exchange(part, message, fds)
+                pid = next((row[0] for i, row in zip(part.intents, rows, strict=False) if i.name == "clone3" and row[0] > 0), 0)
+                if pid and part.who != "host":
+                    adopt: wire.Message = {"adopt": [start.name, pid], "status": 0, "clear": clear}
+                    self._exchange(Part("host", ()), adopt, [status])
+                else:
+                    os.close(status)
+            if rows and rows[-1][1] and rows[-1][1] not in part.intents[len(rows) - 1].tolerate:
+                raise CallFailed(part, rows)
+        for helper in helpers:
+            self.actors.pop(helper).close()
+        return pid
+
+    def wait(self, name: str, timeout: float | None = None) -> Ended | None:
+        running = self.running[name]
+        deadline = None if timeout is None else time.monotonic() + timeout
+        try:
+            while not running.ended.is_set():
+                rest = None if deadline is None else deadline - time.monotonic()
+                if rest is not None and rest <= 0:
+                    break
+                running.pump(rest)
+        finally:
+            if not running.ended.is_set():
+                self._background(running)
+        if not running.ended.is_set():
+            return None
+        return _ended(running)
+
+    def started(self, name: str) -> Ended | None:
+        """Wait until `name` has become its program; its end if that is over already, or never came to be."""
+        running = self.running[name]
+        while not running.started.is_set():
+            running.pump(None)
+        if not running.ended.is_set():
+            self._background(running)
+            return None
+        return _ended(running)
+
+    def _background(self, running: Running) -> None:
+        if self._pump is None:
+            self._pump = Pump()
+        self._pump.add(running)
+
+    def logs(self, name: str) -> tuple[bytes, bytes]:
+        running = self.running[name]
+        running.pump(0)
+        return bytes(running.text["stdout"]), bytes(running.text["stderr"])
+
+    def forget(self, name: str) -> None:
+        """Drop an ended program's record."""
+        self.running.pop(name, None)
+
+    def signal(self, name: str, number: int) -> None:
+        row = self._exchange(Part("host", (kill(Pid(name), number),)), {}, ())[0]
+        if row[1]:
+            raise StepError(f"signal {number} to {name}: {os.strerror(row[1])}", errno=row[1])
+
+    def close(self) -> None:
+        with self._lock:
+            if self._pump:
+                self._pump.stop()
+                self._pump = None
+            self._let_go()
+            self.client.close()
+
+
+def _ended(running: Running) -> Ended:
+    failed = None
+    if running.failed is not None:
+        failed = (len(running.failed) - 1, running.failed[-1])
+    return Ended(running.code, bytes(running.text["stdout"]), bytes(running.text["stderr"]), failed)
+
+
+def _open_streams(start: Start) -> tuple[list[int], dict[str, int]]:
+    """The child's three standard descriptors, and ours to read from."""
+    if start.tty:
+        leader, follower = os.openpty()
+        return [follower, os.dup(follower), os.dup(follower)], {"stdout": leader}
+    out_read, out_write = os.pipe()
+    err_read, err_write = os.pipe()
+    if start.stdin:
+        source = os.memfd_create("labkit-stdin")
+        view = memoryview(start.stdin)
+        while view:
+            view = view[os.write(source, view) :]
+        os.lseek(source, 0, os.SEEK_SET)
+    else:
+        source = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+    return [source, out_write, err_write], {"stdout": out_read, "stderr": err_read}

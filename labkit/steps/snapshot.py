@@ -1,0 +1,111 @@
+"""A snapshot is a set of facts at one moment; a diff is what two of them differ in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from labkit.steps.display import Shown
+from labkit.steps.fact import PROBES, Fact
+
+F = TypeVar("F", bound=Fact)
+_ORDER = {probe: number for number, probe in enumerate(PROBES)}
+
+
+def _key(fact: Fact) -> tuple[int, str]:
+    return _ORDER[fact.probe], repr(fact.subject)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot(Shown):
+    """Facts of the probes in `probes`, in a fixed order."""
+
+    probes: tuple[str, ...]
+    facts: tuple[Fact, ...]
+
+    @classmethod
+    def of(cls, probes: Iterable[str], facts: Iterable[Fact]) -> Snapshot:
+        """The snapshot of `facts`, sorted."""
+        return cls(tuple(sorted(set(probes), key=PROBES.index)), tuple(sorted(facts, key=_key)))
+
+    def __iter__(self) -> Iterator[Fact]:
+        return iter(self.facts)
+
+    def __len__(self) -> int:
+        return len(self.facts)
+
+    def of_type(self, kind: type[F]) -> tuple[F, ...]:
+        """The facts of one type."""
+        return tuple(fact for fact in self.facts if isinstance(fact, kind))
+
+    def only(self, probes: Iterable[str]) -> Snapshot:
+        """This snapshot without the facts of other probes."""
+        kept = set(probes)
+        return Snapshot.of(kept & set(self.probes), (fact for fact in self.facts if fact.probe in kept))
+
+    def __str__(self) -> str:
+        return "\n".join(str(fact) for fact in self.facts) or "(no facts)"
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Shown):
+    """One thing that is not as it was: `before` is None for what is new, `after` is None for what is gone."""
+
+    before: Fact | None
+    after: Fact | None
+
+    @property
+    def sign(self) -> str:
+        """``+`` new, ``-`` gone, ``~`` changed."""
+        return "+" if self.before is None else "-" if self.after is None else "~"
+
+    @property
+    def fact(self) -> Fact:
+        """The fact as it is now, or as it last was."""
+        fact = self.after or self.before
+        assert fact is not None
+        return fact
+
+    def __str__(self) -> str:
+        if self.before is None or self.after is None:
+            return f"{self.sign} {self.fact}"
+        old, new = self.before.state, self.after.state
+        parts = [f"{name} {_shown(old[name])} -> {_shown(new[name])}" for name in new if old[name] != new[name]]
+        return f"~ {self.fact.title}: {', '.join(parts)}"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return "(" + ", ".join(_shown(item) for item in value) + ")"
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0xFFFF:
+        return f"{value:#x}"
+    return str(value) if value != "" else "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Diff(Shown):
+    """The changes between two snapshots, in the order of the facts."""
+
+    changes: tuple[Change, ...]
+
+    @classmethod
+    def between(cls, before: Snapshot, after: Snapshot) -> Diff:
+        """What `after` has that `before` has not, and the other way round."""
+        old = {fact.subject: fact for fact in before}
+        new = {fact.subject: fact for fact in after}
+        subjects = sorted({*old, *new}, key=lambda s: _key(new.get(s) or old[s]))
+        pairs = ((old.get(subject), new.get(subject)) for subject in subjects)
+        return cls(tuple(Change(a, b) for a, b in pairs if a != b))
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter(self.changes)
+
+    def __len__(self) -> int:
+        return len(self.changes)
+
+    def __str__(self) -> str:
+        return "\n".join(str(change) for change in self.changes) or "(nothing that a probe of this step can see)"
