@@ -75,10 +75,9 @@ class Actor:
         """
         rows: Rows = []
         returned: list[int] = []
-        told = False
+        quiet = message.get("quiet", False)
         for name, args, keep, tolerate in message["calls"]:
-            if name == "execve" and not told:  # if it succeeds there will be nobody left to report the calls before it
-                told = True
+            if name == "execve" and not quiet:  # if it succeeds there will be nobody left to report the calls before it
                 wire.send(self.sock, {"rows": rows, "exec": True, "seq": message.get("seq")})
             try:
                 if name in self.refuses:
@@ -138,7 +137,7 @@ def live(actor: Actor) -> None:
             titles.set_title(f"labkit:[{born.name}]")
             for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python; an exec would hand that on
                 signal.signal(ignored, signal.SIG_DFL)
-            first = {"calls": born.message["then"]} if born.message.get("then") else None
+            first = {"calls": born.message["then"], "quiet": True} if born.message.get("then") else None
 
 
 def _keep_only(child_wire: int, streams: list[int]) -> None:

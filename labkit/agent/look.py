@@ -243,10 +243,13 @@ def _time(scene: Scene) -> tuple[list[Row], list[int]]:
 
 
 def _cgroup(scene: Scene) -> tuple[list[Row], list[int]]:
-    rows = []
+    rows: list[Row] = []
     for pid in scene.pids:
         path = next((p for h, _, p in proc.cgroup_lines(pid) if h == 0), "")
         rows.append({"pid": pid, "path": path})
+    if scene.cgroup:
+        for directory, _, _ in os.walk(scene.cgroup):
+            rows.append({"path": directory[len(scene.cgroup) :] or "/"})
     return rows, []
 
 

@@ -5,8 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from labkit.linux.calls import Intent, mkdir
+from labkit.linux.calls import Intent, mkdir, unlink
+from labkit.linux.constants import AT_REMOVEDIR
+from labkit.steps.snapshot import Snapshot
 from labkit.steps.step import Step
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoveCgroup(Step):
+    """Remove an empty cgroup.
+
+    Removing one is removing a directory, whatever files the kernel shows in it. It refuses with EBUSY
+    while a process or another cgroup is inside.
+
+    See: cgroups(7), rmdir(2).
+    """
+
+    path: str
+    probes = ("cgroup",)
+    no_way_back = "what it counted is gone"
+
+    def calls(self) -> Iterator[Intent]:
+        yield unlink(self.path, AT_REMOVEDIR)
+
+    def shell(self) -> str:
+        return f"rmdir {self.path}"
+
+    @property
+    def title(self) -> str:
+        return f"remove the cgroup {self.path.rpartition('/')[2]}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,13 +47,16 @@ class MakeCgroup(Step):
     """
 
     path: str
-    no_way_back = "the kernel keeps a removed cgroup's remains for a while"
+    probes = ("cgroup",)
 
     def calls(self) -> Iterator[Intent]:
         yield mkdir(self.path)
 
     def shell(self) -> str:
         return f"mkdir {self.path}"
+
+    def undo(self, before: Snapshot) -> Step | None:
+        return RemoveCgroup(who=self.who, path=self.path)
 
     def needs(self) -> tuple[str, ...]:
         return ("cgroup2",)

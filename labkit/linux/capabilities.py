@@ -54,6 +54,10 @@ SETS = (
 )
 
 
+#: Every capability of the table as one word.
+ALL = (1 << max(NAMES) + 1) - 1
+
+
 def decode_set(value: int) -> tuple[str, ...]:
     """The names in a set, lowest number first; a capability newer than this table is ``CAP_41``."""
     return tuple(NAMES.get(n, f"CAP_{n}") for n in range(value.bit_length()) if value >> n & 1)
@@ -84,14 +88,13 @@ def name(value: int) -> str:
 
 
 def summary(value: int) -> str:
-    """A set in a few words: ``none``, ``all``, or how many and which: ``2 (CAP_CHOWN, CAP_KILL)``."""
+    """A set in a few words: ``none``, ``all``, up to three by name, else how many: ``13 of 41``."""
     names = decode_set(value)
     if not names:
         return "none"
     if len(names) >= len(NUMBERS):
         return "all"
-    shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
-    return f"{len(names)} ({shown})"
+    return ", ".join(name.removeprefix("CAP_").lower() for name in names) if len(names) < 4 else f"{len(names)} of {len(NUMBERS)}"
 
 
 def last_cap() -> int:

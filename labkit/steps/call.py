@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -105,7 +106,7 @@ def _argument(kind: str, value: Any) -> str:
     if kind == "strs":
         return "[" + ", ".join(_quote(item) for item in value) + "]"
     if kind == "buf":
-        return f"{_quote(value)}, {len(value)}"
+        return f"{_netlink(value) or _quote(value)}, {len(value)}"
     if kind == "out":
         return f"…, {value}"
     if kind in ("status", "utsname"):
@@ -123,6 +124,16 @@ def _argument(kind: str, value: Any) -> str:
     if kind.isupper():
         return decode(kind, value)
     return str(value)
+
+
+def _netlink(value: bytes) -> str:
+    """A netlink address or link message in words; empty for other bytes."""
+    if len(value) == 12 and value[:2] == b"\x10\0":
+        return "{sa_family=AF_NETLINK, nl_pid=0}"
+    if len(value) == 32 and struct.unpack_from("=IH", value) == (32, 19):
+        index, flags = struct.unpack_from("=iI", value, 20)
+        return f"{{RTM_SETLINK, NLM_F_REQUEST|NLM_F_ACK, {{ifi_index={index}, ifi_flags={decode('IFF', flags)}}}}}"
+    return ""
 
 
 _FIELD_GROUPS = {

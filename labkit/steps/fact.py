@@ -14,6 +14,7 @@ import stat
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
+from labkit.linux import capabilities
 from labkit.steps.display import Shown
 
 
@@ -34,6 +35,12 @@ class Fact(Shown):
         """What may change while the subject stays the same, by field name."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in self.about}
 
+    def shown(self, name: str, value: object) -> str:
+        """The value of one field as a reader wants it."""
+        if isinstance(value, tuple):
+            return ", ".join(self.shown(name, item) for item in value) or "nobody"
+        return str(value) if value != "" else "nothing"
+
     @property
     def title(self) -> str:
         """The subject in words."""
@@ -42,6 +49,9 @@ class Fact(Shown):
     def __str__(self) -> str:
         shown = ", ".join(f"{name} {value}" for name, value in self.state.items() if value not in ("", (), None))
         return f"{self.title}: {shown}" if shown else self.title
+
+
+CAPABILITY_SETS = ("effective", "permitted", "inheritable", "bounding", "ambient")
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,9 +245,13 @@ class Credentials(Fact):
         return f"credentials of {self.process}"
 
     def __str__(self) -> str:
-        sets = ("effective", "permitted", "inheritable", "bounding", "ambient")
-        masks = ", ".join(f"{name} {getattr(self, name):#x}" for name in sets)
-        return f"{self.title}: uid {self.uids[0]}, gid {self.gids[0]}, {masks}" + ", no new privileges" * self.no_new_privs
+        masks = ", ".join(f"{name} {capabilities.summary(getattr(self, name))}" for name in CAPABILITY_SETS)
+        promise = ", no new privileges" * self.no_new_privs
+        return f"{self.title}: uid {self.uids[0]}, gid {self.gids[0]}, {masks}{promise}"
+
+
+    def shown(self, name: str, value: object) -> str:
+        return capabilities.summary(value) if name in CAPABILITY_SETS and isinstance(value, int) else str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +299,19 @@ class CgroupMembership(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class Cgroup(Fact):
+    """A cgroup, relative to the lab host's own."""
+
+    probe = "cgroup"
+    about = ("path",)
+    path: str
+
+    @property
+    def title(self) -> str:
+        return f"cgroup {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
 class File(Fact):
     """A file that the lab made, in a tmpfs of the lab host or of a container (`ns`: whose view the path is)."""
 
@@ -318,7 +345,7 @@ FILE_TYPES = {
 TYPES: dict[str, type[Fact]] = {
     t.__name__: t
     for t in (Process, Namespace, Mount, Uts, SysvObject, Link, Address, Route, IdMap, Credentials, Root, TimeOffsets,
-              CgroupMembership, File)
+              CgroupMembership, Cgroup, File)
 }  # fmt: skip
 
 #: every probe there is, in the order in which they are shown

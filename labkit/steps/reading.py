@@ -6,12 +6,14 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from labkit.linux import capabilities
 from labkit.steps import fact
 from labkit.steps.fact import Fact
 from labkit.steps.naming import Naming
 from labkit.steps.snapshot import Snapshot
 
 Row = dict[str, Any]
+Images = set[tuple[str, str]]
 _LIFE = {"Z": "zombie", "X": "dead", "T": "stopped", "t": "traced"}
 _IMAGES = "/run/lab/images/"
 #: options of a file system that say something about the lab; the others differ from machine to machine
@@ -63,19 +65,20 @@ def _mounts(raw: Row, naming: Naming) -> Iterator[Fact]:
     for row in rows:
         if row["shared"]:
             groups.setdefault(row["shared"], f"{naming.namespace(row['ns'], 'mnt')}:{row['mountpoint']}")
+    images = {(row["source"], row["root"]) for row in rows if row["mountpoint"].startswith(_IMAGES)}
     layers: dict[tuple[str, str], int] = {}
     for row in rows:
         ns, where = naming.namespace(row["ns"], "mnt"), row["mountpoint"]
         layer = layers.get((ns, where), -1) + 1
         layers[ns, where] = layer
-        yield _mount(row, ns, layer, groups, raw)
+        yield _mount(row, ns, layer, groups, raw, images)
 
 
 def _number(name: str) -> int:
     return int(name.rpartition("#")[2])
 
 
-def _mount(row: Row, ns: str, layer: int, groups: dict[int, str], raw: Row) -> fact.Mount:
+def _mount(row: Row, ns: str, layer: int, groups: dict[int, str], raw: Row, images: Images) -> fact.Mount:
     kinds = []
     if row["shared"]:
         kinds.append(f"shared with {groups[row['shared']]}")
@@ -84,7 +87,7 @@ def _mount(row: Row, ns: str, layer: int, groups: dict[int, str], raw: Row) -> f
     if row["unbindable"]:
         kinds.append("unbindable")
     propagation = ", ".join(kinds) or "private"
-    if row["mountpoint"].startswith(_IMAGES):  # from the real disk: its device and path are the machine's own
+    if (row["source"], row["root"]) in images:  # from the real disk: its device and path are the machine's own
         return fact.Mount(row["mountpoint"], "image", "image", "/", "ro", propagation, ns, layer)
     name = "namespace" if row["fstype"] == "nsfs" else row["root"]
     if row["fstype"] == "cgroup2":  # seen from outside the lab's cgroup namespace; the lab's own cgroup is its root
@@ -125,9 +128,12 @@ def _users(raw: Row, naming: Naming) -> Iterator[Fact]:
 
 
 def _caps(raw: Row, naming: Naming) -> Iterator[Fact]:
+    """Credentials. A set that holds all that the lab host's init has is written as all there are: machines differ."""
+    full = raw["processes"][0]["caps"][3]
     for row in raw["processes"]:
+        sets = [capabilities.ALL if mask == full else mask for mask in row["caps"]]
         yield fact.Credentials(
-            naming.process(row["pid"]), tuple(row["uids"]), tuple(row["gids"]), tuple(row["groups"]), *row["caps"],
+            naming.process(row["pid"]), tuple(row["uids"]), tuple(row["gids"]), tuple(row["groups"]), *sets,
             bool(row["no_new_privs"]),
         )  # fmt: skip
 
@@ -147,8 +153,11 @@ def _cgroup(raw: Row, naming: Naming) -> Iterator[Fact]:
     base = raw.get("cgroup_base", "")
     for row in raw["cgroup"]:
         path = row["path"]
-        inside = path.partition(base)[2] if base and base in path else path
-        yield fact.CgroupMembership(naming.process(row["pid"]), inside or "/")
+        inside = (path.partition(base)[2] if base and base in path else path) or "/"
+        if "pid" in row:
+            yield fact.CgroupMembership(naming.process(row["pid"]), inside)
+        else:
+            yield fact.Cgroup(inside)
 
 
 def _files(raw: Row, naming: Naming) -> Iterator[Fact]:

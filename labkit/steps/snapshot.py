@@ -71,16 +71,9 @@ class Change(Shown):
         if self.before is None or self.after is None:
             return f"{self.sign} {self.fact}"
         old, new = self.before.state, self.after.state
-        parts = [f"{name} {_shown(old[name])} -> {_shown(new[name])}" for name in new if old[name] != new[name]]
+        shown = self.after.shown
+        parts = [f"{n} {shown(n, old[n])} -> {shown(n, new[n])}" for n in new if old[n] != new[n]]
         return f"~ {self.fact.title}: {', '.join(parts)}"
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, tuple):
-        return "(" + ", ".join(_shown(item) for item in value) + ")"
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0xFFFF:
-        return f"{value:#x}"
-    return str(value) if value != "" else "nothing"
 
 
 @dataclass(frozen=True, slots=True)

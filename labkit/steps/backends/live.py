@@ -105,14 +105,15 @@ class Live:
             with channel.lock:
                 number = channel.send({**message, "calls": _pack(part.intents)}, fds)
                 reply, _ = channel.receive(number)
-                if not reply.get("exec"):
-                    return list(reply["rows"])
-                begin = time.perf_counter_ns()
-                try:
-                    return list(channel.receive(number)[0]["rows"])
-                except wire.Closed:
-                    self.actors.pop(part.who).close()
-                    return [*reply["rows"], [0, 0, time.perf_counter_ns() - begin, None]]
+                while reply.get("exec"):  # about to exec: the next thing heard is a failure, or the wire closing
+                    begin = time.perf_counter_ns()
+                    rows = reply["rows"]
+                    try:
+                        reply, _ = channel.receive(number)
+                    except wire.Closed:
+                        self.actors.pop(part.who).close()
+                        return [*rows, [0, 0, time.perf_counter_ns() - begin, None]]
+                return list(reply["rows"])
         except wire.Closed:
             raise self._died(part.who) from None
         except Stuck:
@@ -190,7 +191,7 @@ class Live:
             part = parts[index]
             index += 1
             if part.who == start.name:
-                running.channel.send({"calls": _pack(part.intents)})
+                running.channel.send({"calls": _pack(part.intents), "quiet": True})
                 continue
             if start.name not in part.children:
                 rows = self.take(part)
