@@ -50,13 +50,15 @@ class StepFailed(StepError):
 class Plans:
     """The plans that a lab offers. Making one asks the kernel nothing."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, images: dict[str, str]) -> None:
+        self._engine, self._images = engine, images
 
     def container(self, image: str = "busybox", argv: Sequence[str] | str | None = None, **options: Any) -> Plan:
         """The steps of `lab.run(image, argv, **options)`, as a plan. Raises SpecError as `run` does."""
         options.setdefault("name", options.get("hostname") or "c1")
-        return spec.plan(self._engine.describe(image, argv, **options))
+        described = self._engine.describe(image, argv, **options)
+        self._images[described.image] = image
+        return spec.plan(described)
 
 
 class Lab(Shown):
@@ -77,7 +79,8 @@ class Lab(Shown):
         self._touched = False
         self._attached: set[str] = set()
         self.engine = Engine(self)
-        self.plans = Plans(self.engine)
+        self._images: dict[str, str] = {}  # name in the lab host: as the student named it
+        self.plans = Plans(self.engine, self._images)
         self.snapshot()
         _open.add(self)
         _draw()
@@ -186,17 +189,14 @@ class Lab(Shown):
             for path in getattr(step, "lower", ()):
                 name = path.rpartition("/")[2]
                 if path.startswith(f"{spec.LAB}/images/"):
-                    self.image(self._paths.get(name, name))
-
-    _paths: dict[str, str] = {}
+                    self.image(self._images.get(name, name))
 
     def image(self, image: str) -> str:
         """Make an image visible to the lab host; returns its name there. Raises ImageError."""
-        name, path = image_of(image)
+        name = image_of(image)
         if name not in self._attached:
-            self.backend.attach(name, path)
+            self.backend.attach(name, self.backend.find(image))
             self._attached.add(name)
-        self._paths[name] = image
         return name
 
     # lifetime

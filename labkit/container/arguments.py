@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Container, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
 from labkit.errors import ImageError, SpecError
-from labkit.image import rootfs
 from labkit.linux import names
 from labkit.namespaces.processes import PATH, Environment
 
@@ -63,18 +61,14 @@ def input_of(stdin: str | bytes | None) -> bytes | None:
     return stdin.encode() if isinstance(stdin, str) else stdin
 
 
-def image_of(image: str) -> tuple[str, str]:
-    """(name under /run/lab/images, directory): of an image by name, or of a path to any directory."""
+def image_of(image: str) -> str:
+    """The name under /run/lab/images of an image by name, or of a path to any directory."""
     if not isinstance(image, (str, os.PathLike)) or not str(image):
         raise ImageError("an image is a name or the path of a directory", look='lab.run("busybox")')
     text = os.fspath(image)
     if "/" not in text:
-        path = str(rootfs.image_path(text))
-        return text, path
-    path = str(Path(text).absolute())
-    if not Path(path).is_dir():
-        raise ImageError(f"{path} is not a directory", likely="no such path, or a file", look=f"ls -ld {shlex.quote(path)}")
-    return "path-" + "".join(c if c.isascii() and c.isalnum() else "-" for c in path)[-40:].strip("-"), path
+        return text
+    return "path-" + "".join(c if c.isascii() and c.isalnum() else "-" for c in os.path.abspath(text))[-40:].strip("-")
 
 
 def name_of(
@@ -100,28 +94,18 @@ def name_of(
     return name, chosen
 
 
-def user_of(user: str | int | None, image: str) -> tuple[int, int] | None:
-    """(uid, gid): of a number, of "uid:gid", or of a name in the image's /etc/passwd."""
+def user_of(user: str | int | None, by_name: Callable[[str], tuple[int, int] | None]) -> tuple[int, int] | None:
+    """(uid, gid): of a number, of "uid:gid", or of a name that `by_name` knows."""
     if user is None:
         return None
     text = str(user)
     uid, colon, gid = text.partition(":")
-    if uid.isascii() and uid.isdigit() and (not colon or gid.isdigit()):
+    if uid.isascii() and uid.isdigit() and (not colon or (gid.isascii() and gid.isdigit())):
         pair = int(uid), int(gid or uid)
         if max(pair) > _ID_MAX:
             raise SpecError(f"{text} is no user: ids end at {_ID_MAX}", look="man 7 credentials")
         return pair
-    for row in _passwd(image):
-        if row[0] == text:
-            return int(row[2]), int(row[3])
-    raise SpecError(f"there is no user {text!r} in {image}", look="a number, as in user=1000")
-
-
-def _passwd(image: str) -> list[list[str]]:
-    """The rows of the image's /etc/passwd, unless it is a link that could lead out of the image."""
-    base = image if "/" in image else str(rootfs.image_path(image))
-    path = Path(base, "etc/passwd")
-    if path.is_symlink() or path.parent.is_symlink() or not path.is_file():
-        return []
-    rows = (line.split(":") for line in path.read_text(errors="replace").splitlines())
-    return [row for row in rows if len(row) >= 4 and row[2].isdigit() and row[3].isdigit()]
+    found = by_name(text)
+    if found is None:
+        raise SpecError(f"there is no user {text!r} in this image", look="a number, as in user=1000")
+    return found

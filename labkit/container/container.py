@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Container(Shown):
     """A container, running or ended. `pid` is its first process as the lab host sees it."""
 
-    def __init__(self, engine: Engine, name: str, spec: Spec, pid: int, argv: Sequence[str]) -> None:
-        self.name, self.spec, self.pid, self.argv = name, spec, pid, tuple(argv)
+    def __init__(self, engine: Engine, name: str, spec: Spec, pid: int, argv: Sequence[str], image: str) -> None:
+        self.name, self.spec, self.pid, self.argv, self.image = name, spec, pid, tuple(argv), image
         self.returncode: int | None = None
         self._engine = engine
         self._output: tuple[str, str] = ("", "")

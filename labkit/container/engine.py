@@ -66,18 +66,22 @@ class Engine:
     ) -> Spec:  # fmt: skip
         """The Spec of these arguments. Raises SpecError for one that cannot be, before anything is asked of the kernel."""
         known = image_of(image)
+        self.lab.backend.find(image)
         words = argv_of(argv)
-        chosen, host = name_of(name, hostname, taken=self.containers, numbers=self._numbers, image=known[0])
+        chosen, host = name_of(name, hostname, taken=self.containers, numbers=self._numbers, image=known)
         try:
             nsfs.flags_of(tuple(namespaces))
         except ValueError as error:
             raise SpecError(str(error), look="man 7 namespaces") from error
         return Spec(
-            name=chosen, image=known[0], argv=words, hostname=host, environment=environment_of(env),
-            namespaces=tuple(namespaces), user=user_of(user, known[1]), workdir=workdir or "/", init=init,
+            name=chosen, image=known, argv=words, hostname=host, environment=environment_of(env),
+            namespaces=tuple(namespaces), user=self._user(user, image), workdir=workdir or "/", init=init,
             cgroup=self.lab.has_cgroups, bind_devices=self.lab.rootless, userxattr=self.lab.rootless,
             uids=((0, 1, 65535),) if self.lab.rootless else ((0, 100000, 65536),),
         )  # fmt: skip
+
+    def _user(self, user: str | int | None, image: str) -> tuple[int, int] | None:
+        return user_of(user, lambda name: self.lab.backend.user(image, name))
 
     def run(self, image: str, spec_: Spec, *, tty: bool, stdin: str | bytes | None, detach: bool) -> Container:
         """Carry the plan of `spec_` out; wait for the end unless `detach`."""
@@ -85,7 +89,7 @@ class Engine:
         plan = spec.plan(spec_)
         clear = {"cgroups": [spec_.cgroup_path] if spec_.cgroup else [], "trees": [spec_.directory]}
         start = Start(spec_.name, plan.parts(), input_of(stdin), tty, clear)
-        container = self._start(start, spec_, spec_.argv)
+        container = self._start(start, spec_, spec_.argv, image)
         self.containers[spec_.name] = container
         return self._finish(container, detach)
 
@@ -102,18 +106,18 @@ class Engine:
             )  # fmt: skip
         words = argv_of(argv)
         name = f"{target.name}.{next(self._numbers)}"
-        plan = joining.plan(target.spec, target.pid, name, words, workdir=workdir, user=user_of(user, target.spec.image))
-        container = self._start(Start(name, plan.parts(), input_of(stdin)), target.spec, words, name)
+        plan = joining.plan(target.spec, target.pid, name, words, workdir=workdir, user=self._user(user, target.image))
+        container = self._start(Start(name, plan.parts(), input_of(stdin)), target.spec, words, target.image)
         return self._finish(container, detach)
 
-    def _start(self, start: Start, spec_: Spec, argv: Sequence[str], name: str = "") -> Container:
+    def _start(self, start: Start, spec_: Spec, argv: Sequence[str], image: str) -> Container:
         self.lab.touched()
         try:
             pid = self.lab.backend.start(start)
         except CallFailed as failed:
             raise _error(start.name, failed.part, failed.rows) from failed
         self.lab.naming.spawned("host", pid, start.name)
-        return Container(self, start.name, spec_, pid, argv)
+        return Container(self, start.name, spec_, pid, argv, image)
 
     def _finish(self, container: Container, detach: bool) -> Container:
         if not detach:

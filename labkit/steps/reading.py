@@ -13,7 +13,6 @@ from labkit.steps.naming import Naming
 from labkit.steps.snapshot import Snapshot
 
 Row = dict[str, Any]
-Images = set[tuple[str, str]]
 _LIFE = {"Z": "zombie", "X": "dead", "T": "stopped", "t": "traced"}
 _IMAGES = "/run/lab/images/"
 #: options of a file system that say something about the lab; the others differ from machine to machine
@@ -65,20 +64,19 @@ def _mounts(raw: Row, naming: Naming) -> Iterator[Fact]:
     for row in rows:
         if row["shared"]:
             groups.setdefault(row["shared"], f"{naming.namespace(row['ns'], 'mnt')}:{row['mountpoint']}")
-    images = {(row["source"], row["root"]) for row in rows if row["mountpoint"].startswith(_IMAGES)}
     layers: dict[tuple[str, str], int] = {}
     for row in rows:
         ns, where = naming.namespace(row["ns"], "mnt"), row["mountpoint"]
         layer = layers.get((ns, where), -1) + 1
         layers[ns, where] = layer
-        yield _mount(row, ns, layer, groups, raw, images)
+        yield _mount(row, ns, layer, groups, raw)
 
 
 def _number(name: str) -> int:
     return int(name.rpartition("#")[2])
 
 
-def _mount(row: Row, ns: str, layer: int, groups: dict[int, str], raw: Row, images: Images) -> fact.Mount:
+def _mount(row: Row, ns: str, layer: int, groups: dict[int, str], raw: Row) -> fact.Mount:
     kinds = []
     if row["shared"]:
         kinds.append(f"shared with {groups[row['shared']]}")
@@ -87,11 +85,10 @@ def _mount(row: Row, ns: str, layer: int, groups: dict[int, str], raw: Row, imag
     if row["unbindable"]:
         kinds.append("unbindable")
     propagation = ", ".join(kinds) or "private"
-    if (row["source"], row["root"]) in images:  # from the real disk: its device and path are the machine's own
-        return fact.Mount(row["mountpoint"], "image", "image", "/", "ro", propagation, ns, layer)
     name = "namespace" if row["fstype"] == "nsfs" else row["root"]
     if row["fstype"] == "cgroup2":  # seen from outside the lab's cgroup namespace; the lab's own cgroup is its root
-        name = name.partition(raw.get("cgroup_base") or "\0")[2] or "/"
+        base = raw.get("cgroup_base")
+        name = (name.partition(base)[2] if base else name) or "/"
     telling = _TELLING.get(row["fstype"], ())
     super_options = [o for o in row["super_options"].split(",") if o.partition("=")[0] in telling]
     return fact.Mount(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from labkit.errors import LabError, StepError, WalkError
+from labkit.errors import LabError, ReplayError, StepError, WalkError
 from labkit.steps.call import Call
 from labkit.steps.display import Shown
 from labkit.steps.explain import explain
@@ -190,7 +190,7 @@ class Walk(Shown):
             return None
         try:
             self.lab.take(inverse)
-        except StepError:
+        except (StepError, ReplayError):
             return None
         self.position -= 1
         del self._names[self.position + 1 :]

@@ -1,7 +1,7 @@
 """The seam between plans and kernels: `Live` (an agent), `Recording`, `Replay`, `Dry`.
 
 ``LABKIT_BACKEND=replay`` answers from a recording (``LABKIT_TRACE`` names its file), ``record`` writes
-one while it works; anything else is live.
+one while it works, ``dry`` asks no kernel; anything else is live.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ def choose() -> Backend:
         from labkit.steps.backends.replay import Replay
 
         return Replay.from_environment()
+    if wanted == "dry":
+        from labkit.steps.backends.dry import Dry
+
+        return Dry()
     from labkit.steps.backends.live import Live
 
     if wanted == "record":

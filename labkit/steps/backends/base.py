@@ -73,6 +73,12 @@ class Backend(Protocol):
     def renew(self) -> Facts:
         """A fresh lab host; whatever ran in the old one is gone."""
 
+    def find(self, image: str) -> str:
+        """The directory of an image by name, or of a path, on the real machine. Raises ImageError."""
+
+    def user(self, image: str, name: str) -> tuple[int, int] | None:
+        """(uid, gid) of a user of the image, or None."""
+
     def attach(self, name: str, path: str) -> None:
         """Make the directory `path` of the real machine visible, read-only, as /run/lab/images/`name`."""
 

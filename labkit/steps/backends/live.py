@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import threading
 import time
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from labkit.agent import wire
 from labkit.agent.client import Channel, Client, Stuck
 from labkit.agent.running import Pump, Running
 from labkit.errors import ActorDied, AgentError, ClosedError, HostDied, ImageError, StepError
+from labkit.image import passwd, rootfs
 from labkit.linux.calls import Fd, Intent, Pid, close, kill, mkdir, move_mount
 from labkit.linux.constants import MOVE_MOUNT_F_EMPTY_PATH
 from labkit.steps.backends.base import CallFailed, Ended, Facts, Part, Row, Start
@@ -33,6 +35,7 @@ class Live:
         self.actors: dict[str, Channel] = {}
         self.running: dict[str, Running] = {}
         self.info: Facts = dict(self.client.info)
+        self._found: dict[str, str] = {}
         self._pump: Pump | None = None
         self._lock = threading.RLock()
         self.renew()
@@ -55,6 +58,14 @@ class Live:
         for channel in self.actors.values():
             channel.close()
         self.actors = {}
+
+    def find(self, image: str) -> str:
+        if image not in self._found:
+            self._found[image] = _directory(image)
+        return self._found[image]
+
+    def user(self, image: str, name: str) -> tuple[int, int] | None:
+        return passwd.user(self.find(image), name)
 
     def attach(self, name: str, path: str) -> None:
         try:
@@ -161,6 +172,7 @@ class Live:
             for row in reply["net"]:
                 row |= rtnl.read(fds[row.pop("fd")])
         reply.pop("seq", None)
+        _hide_the_machine(reply.get("mounts", ()))
         cgroup = str(self.info.get("cgroup") or "")
         base = f"/{os.path.basename(cgroup)}/h{self.info['generation']}" if cgroup else ""
         return {**reply, "scratch": self.info["scratch"], "cgroup_base": base}
@@ -269,6 +281,23 @@ class Live:
                 self._pump = None
             self._let_go()
             self.client.close()
+
+
+def _directory(image: str) -> str:
+    if "/" not in image:
+        return str(rootfs.image_path(image))
+    path = os.path.abspath(image)
+    if not os.path.isdir(path):
+        raise ImageError(f"{path} is not a directory", likely="no such path, or a file", look=f"ls -ld {shlex.quote(path)}")
+    return path
+
+
+def _hide_the_machine(mounts: Sequence[dict[str, Any]]) -> None:
+    """Images come from the real disk; which device and directory that is says nothing about the lab."""
+    images = {(row["source"], row["root"]) for row in mounts if row["mountpoint"].startswith("/run/lab/images/")}
+    for row in mounts:
+        if (row["source"], row["root"]) in images:
+            row |= {"source": "image", "root": "/", "fstype": "image", "options": "ro", "super_options": ""}
 
 
 def _ended(running: Running) -> Ended:
