@@ -1,0 +1,189 @@
+"""A planted fault: something is wrong in the lab; find it with the tools of the lesson, repair it.
+
+A fault is planted with steps, so it can be taken back with their inverses: after `repair` the lab is
+as before, fact for fact. Which way the student repairs it is free; `repaired` looks at the kernel.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labkit.errors import LearnError
+from labkit.learn import answers
+from labkit.learn.check import Predicate, Verdict, check_probes, holds
+from labkit.learn.progress import Book, book
+from labkit.steps.display import Shown
+from labkit.steps.fact import PROBES
+from labkit.steps.plan import Plan
+from labkit.steps.snapshot import Snapshot
+from labkit.steps.step import Step
+
+if TYPE_CHECKING:
+    from labkit.learn.judging import LabLike
+
+    Act = Plan | Sequence[Step] | Callable[[LabLike], object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault(Shown):
+    """Break something; say only what it looks like.
+
+    `breaks` is a plan, steps, or a function of the lab. `mends` is the model repair in the same forms;
+    without it the planted steps are taken back one by one. `tools` are the lines to look with, `hints`
+    ``(predicate, hint)`` for usual wrong repairs, `hint` what helps when nothing of that fits.
+    """
+
+    id: str
+    symptom: str
+    breaks: Act
+    repaired: Predicate
+    tools: Sequence[str]
+    hint: str
+    hints: Sequence[tuple[Predicate, str]] = ()
+    mends: Act | None = None
+    why: str = ""
+    probes: Sequence[str] = PROBES
+
+    def __post_init__(self) -> None:
+        subject = f"fault {self.id}"
+        answers.check_id(self.id, "fault")
+        answers.check_texts(
+            subject, symptom=self.symptom, hint=self.hint, **{f"tools[{n}]": t for n, t in enumerate(self.tools)}
+        )
+        check_probes(subject, self.probes)
+        if not self.tools:
+            raise LearnError(f"{subject} names no tools to find it with", look="tools=[\"print(lab.facts('mounts'))\"]")
+        if callable(self.breaks) and self.mends is None:
+            raise LearnError(
+                f"{subject} is planted by a function and has no model repair",
+                look="mends=[steps] or mends=lambda lab: …",
+            )
+
+    def plant(self, lab: LabLike, *, book: Book = book) -> Planted:
+        """Plant it. Raises LearnError if it is planted in this lab already, or could not be taken back."""
+        known = _planted.setdefault(lab, {})
+        old = known.get(self.id)
+        if old is not None and old.open:
+            raise LearnError(f"{self.id} is planted in this lab already", look="lab.reset(), then plant it again")
+        made = Planted(self, lab, _act(self, lab), lab.generation, book)
+        known[self.id] = made
+        return made
+
+    def check(self, lab: LabLike) -> Verdict:
+        """Is it repaired? Raises LearnError if it was never planted in this lab."""
+        return self._in(lab).check()
+
+    def repair(self, lab: LabLike) -> None:
+        """The model repair: afterwards the lab is as it was before planting. For CI, and for who has tried."""
+        self._in(lab).repair()
+
+    def _in(self, lab: LabLike) -> Planted:
+        planted = _planted.get(lab, {}).get(self.id)
+        if planted is None:
+            raise LearnError(f"{self.id} is not planted in this lab", look="fault.plant(lab)")
+        return planted
+
+    def judge(self, facts: Snapshot) -> Verdict:
+        """The verdict on a snapshot in which the fault was planted once."""
+        if holds(self.id, "repaired", self.repaired, facts):
+            return Verdict(self.id, True, way=self.why or "what was wrong is right again")
+        for wrong, hint in self.hints:
+            if holds(self.id, hint, wrong, facts):
+                return Verdict(self.id, False, hint=hint)
+        return Verdict(self.id, False, hint=self.hint)
+
+    def __str__(self) -> str:
+        tools = [f"    {tool}" for tool in self.tools]
+        return "\n".join([f"{self.id}: something is wrong", f"  symptom: {self.symptom}", "  look with:", *tools])
+
+
+class Planted(Shown):
+    """A fault in a lab. Shows the symptom; checks and repairs."""
+
+    def __init__(self, fault: Fault, lab: LabLike, inverses: tuple[Step, ...], generation: int, book: Book) -> None:
+        self.fault, self._lab, self._inverses, self._book = fault, weakref.ref(lab), inverses, book
+        self.generation = generation
+        self.repaired = False
+
+    @property
+    def lab(self) -> LabLike:
+        """The lab that it is in. Raises LearnError when that is gone."""
+        lab = self._lab()
+        if lab is None:
+            raise LearnError(f"the lab in which {self.fault.id} was planted is gone", look="plant it in a new Lab()")
+        return lab
+
+    @property
+    def open(self) -> bool:
+        """Whether it is still there to be found: neither repaired nor thrown away with its lab host."""
+        lab = self._lab()
+        return lab is not None and lab.generation == self.generation and not self.repaired
+
+    def check(self) -> Verdict:
+        """Is it repaired? Written down in the progress."""
+        from labkit.learn.judging import judge
+
+        if self.lab.generation != self.generation:
+            return Verdict(
+                self.fault.id, False, hint="a fresh lab host has no fault, and nobody has found it; plant it again"
+            )
+        verdict = judge(self.fault, self.lab, kind="fault", book=self._book)
+        self.repaired = self.repaired or verdict.solved
+        return verdict
+
+    def repair(self) -> None:
+        """The model repair: afterwards the lab is as it was before planting."""
+        if not self.open:
+            raise LearnError(f"{self.fault.id} is not there any more", look="fault.plant(lab)")
+        if self.fault.mends is None:
+            for step in self._inverses:
+                self.lab.take(step)
+        else:
+            _run(self.fault.mends, self.lab)
+
+    def __str__(self) -> str:
+        return f"{self.fault}\n  then: fault.check(lab)"
+
+
+_planted: weakref.WeakKeyDictionary[LabLike, dict[str, Planted]] = weakref.WeakKeyDictionary()
+
+
+def _act(fault: Fault, lab: LabLike) -> tuple[Step, ...]:
+    """Plant; returns the steps that take it back, in the order in which they are to be taken."""
+    if callable(fault.breaks):
+        fault.breaks(lab)
+        return ()
+    inverses: list[Step] = []
+    try:
+        for step in _steps(fault.breaks, lab):
+            inverse = step.undo(lab.snapshot(*step.probes))
+            if inverse is None and fault.mends is None:
+                raise LearnError(
+                    f"fault {fault.id}: {step.title} cannot be taken back: {step.no_way_back}",
+                    look="give the fault a mends=",
+                )
+            lab.take(step)
+            inverses[:0] = [inverse] if inverse else []
+    except BaseException:
+        for inverse in inverses:
+            lab.take(inverse)
+        raise
+    return tuple(inverses)
+
+
+def _steps(act: Plan | Sequence[Step], lab: LabLike) -> tuple[Step, ...]:
+    if isinstance(act, Plan):
+        lab.ready(act)
+        return act.steps
+    return tuple(act)
+
+
+def _run(act: Act, lab: LabLike) -> None:
+    if callable(act):
+        act(lab)
+    else:
+        for step in _steps(act, lab):
+            lab.take(step)

@@ -1,0 +1,176 @@
+"""The gate of a walk: Next waits until the question before it is answered.
+
+`attach` puts a gate on a walk. The gate reads the walk's plan to know where its questions stand and
+the walk's trace to know what was right, so a walk that goes back and on again is judged again. An
+instructor opens all gates with ``learn.gate(False)``, a machine with ``LABKIT_GATE=off``: questions
+can still be answered then, and are answered by the trace, but nothing waits.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from labkit.errors import LearnError
+from labkit.learn import answers
+from labkit.learn.predict import Feedback, Predict
+from labkit.learn.progress import Book, book
+from labkit.steps.display import Shown
+from labkit.steps.plan import Plan
+from labkit.steps.trace import Trace
+
+_OFF = ("off", "0", "no", "false")
+_instructor: list[bool] = []
+
+
+def gate(closed: bool | None = None) -> bool:
+    """Whether Next waits for predictions here. ``gate(False)`` opens all gates, ``gate(True)`` closes them again."""
+    if closed is not None:
+        _instructor[:] = [closed]
+    return _instructor[0] if _instructor else os.environ.get("LABKIT_GATE", "on").strip().casefold() not in _OFF
+
+
+class Walking(Protocol):
+    """What a gate needs of a walk."""
+
+    plan: Plan
+    trace: Trace
+    position: int
+    gate: Callable[[int], None] | None
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when position or trace have changed."""
+
+
+def attach(walk: Walking, predictions: Iterable[Predict], *, book: Book = book) -> Gate:
+    """Put the questions before the walk's steps; returns the gate, which is also ``walk.gate``."""
+    made = Gate(walk, predictions, book=book)
+    walk.gate = made
+    walk.on_change(made.settle)
+    return made
+
+
+class Gate(Shown):
+    """The predictions of one walk. Called with a position, it refuses (LearnError) while a question there is open."""
+
+    def __init__(self, walk: Walking, predictions: Iterable[Predict], *, book: Book = book) -> None:
+        self.walk, self.book = walk, book
+        self.predictions = tuple(predictions)
+        self._listeners: list[Callable[[], None]] = []
+        for prediction in self.predictions:
+            self._check(prediction)
+        if len({p.id for p in self.predictions}) < len(self.predictions):
+            raise LearnError(
+                "two predictions of this walk have the same id", look=answers.names([p.id for p in self.predictions])
+            )
+
+    def _check(self, prediction: Predict) -> None:
+        asked, settled = prediction.place(self.walk.plan), prediction.settled_at(self.walk.plan)
+        if asked is None or settled is None:
+            missing = prediction.before if asked is None else prediction.settled_by
+            name = getattr(missing, "__name__", missing)
+            raise LearnError(
+                f"prediction {prediction.id}: no step {name} in {self.walk.plan.name!r}", look="print(walk.plan)"
+            )
+        if settled < asked:
+            raise LearnError(
+                f"prediction {prediction.id} is settled by step {settled + 1}, before it is asked",
+                look="print(walk.plan)",
+            )
+
+    def __call__(self, position: int) -> None:
+        """Refuse while a question before the step at `position` is open. Raises LearnError with the question."""
+        question = self.question(position)
+        if question is not None and gate():
+            raise LearnError(
+                f"step {position + 1} waits for your prediction: {question.ask}",
+                look=f"walk.answer(…) with {answers.offered(question.choices)}",
+            )
+
+    def questions(self, position: int) -> tuple[Predict, ...]:
+        """All questions before the step at `position`, answered or not."""
+        return tuple(p for p in self.predictions if p.place(self.walk.plan) == position)
+
+    def question(self, position: int | None = None) -> Predict | None:
+        """The first open question before the step at `position` (None: where the walk stands)."""
+        where = self.walk.position if position is None else position
+        return next((p for p in self.questions(where) if not self.said(p)), None)
+
+    def said(self, question: Predict) -> str:
+        """What was last answered, in this walk or before a restart; empty if nothing fitting."""
+        record = self.book.last(question.id, "predict")
+        try:
+            return question.pick(record["said"]) if record else ""
+        except (LearnError, KeyError):  # the lesson was edited since
+            return ""
+
+    def answer(self, where: int | str | None, value: object) -> str:
+        """Answer the question before the step at position `where` (or with that id); returns the choice taken.
+
+        Raises LearnError for what is not among the choices, and where the kernel has answered already.
+        """
+        question = self._asked(where)
+        if self._taken(question) is not None:
+            raise LearnError(f"the kernel has answered already: {question.ask}", look="walk.back(), then predict")
+        choice = question.pick(value)
+        self.book.add("predict", question.id, said=choice)
+        self._changed()
+        return choice
+
+    def _asked(self, where: int | str | None) -> Predict:
+        if isinstance(where, str):
+            found = next((p for p in self.predictions if p.id == where), None)
+        else:
+            position = self.walk.position if where is None else where
+            found = self.question(position) or next(iter(self.questions(position)), None)
+        if found is None:
+            places = sorted({index + 1 for p in self.predictions if (index := p.place(self.walk.plan)) is not None})
+            raise LearnError("there is no question here", look=f"questions stand before step {answers.names(places)}")
+        return found
+
+    def _taken(self, question: Predict) -> int | None:
+        """The index of the deciding step in the trace, once it was taken or tried."""
+        index = question.settled_at(self.walk.plan)
+        return index if index is not None and index < len(self.walk.trace) else None
+
+    def judged(self, question: Predict) -> Feedback | None:
+        """The answer beside the truth, once the deciding step is in the trace."""
+        index = self._taken(question)
+        if index is None:
+            return None
+        return Feedback(question, self.said(question), question.truth(self.walk.trace.taken[index]))
+
+    @property
+    def feedback(self) -> tuple[Feedback, ...]:
+        """What the step taken last says to the predictions about it."""
+        last = len(self.walk.trace) - 1
+        judged = [self.judged(p) for p in self.predictions if last >= 0 and self._taken(p) == last]
+        return tuple(each for each in judged if each is not None)
+
+    def settle(self) -> None:
+        """Write down how the answers to the step just taken turned out; the walk calls this when it changes."""
+        for each in self.feedback:
+            last = self.book.last(each.question.id, "predict") or {}
+            if each.said and "right" not in last:
+                self.book.add("predict", each.question.id, said=each.said, truth=each.truth, right=each.right)
+        self._changed()
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when a question was answered or judged."""
+        self._listeners.append(listener)
+
+    def _changed(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+    def __str__(self) -> str:
+        lines = [f"{len(self.predictions)} prediction{'s' * (len(self.predictions) != 1)} in this walk"]
+        for prediction in self.predictions:
+            index, judged = prediction.place(self.walk.plan), self.judged(prediction)
+            state = f"you said {self.said(prediction)}" if self.said(prediction) else "open"
+            if judged:
+                state = f"{state}; the kernel: {judged.truth}" if judged.said else f"the kernel: {judged.truth}"
+            place = f"before step {index + 1:2}" if index is not None else "not in this plan"
+            lines.append(f"  {place}  {prediction.ask}  ({state})")
+        return "\n".join(lines)
