@@ -24,6 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from labkit.agent.prepared import Prepared
+
     Calls = list[list[Any]]
     Rows = list[list[Any]]
 
@@ -37,6 +39,26 @@ class Born(Exception):
         self.name, self.message, self.fds = name, message, fds
 
 
+def resolve(value: Any, returned: list[int], fds: dict[str, int], pids: dict[str, int]) -> Any:
+    """A value from the wire, its references resolved, as `labkit.linux.syscalls.invoke` takes it."""
+    if isinstance(value, list):
+        return [resolve(item, returned, fds, pids) for item in value]
+    if not isinstance(value, dict):
+        return value
+    ((tag, inner),) = value.items()
+    if tag == "b":
+        return inner.encode("latin-1")
+    if tag == "ret":
+        return returned[inner]
+    if tag == "fd":
+        return fds[inner]
+    if tag == "pid":
+        return pids[inner]
+    if tag == "joined":
+        return "".join(str(resolve(part, returned, fds, pids)) for part in inner)
+    return {key: resolve(item, returned, fds, pids) for key, item in inner.items()}
+
+
 class Actor:
     """The state of one actor: its wire, and the names it has for descriptors and children."""
 
@@ -48,25 +70,6 @@ class Actor:
         self.sock = sock
         self.fds: dict[str, int] = {}
         self.pids: dict[str, int] = {}
-
-    def resolve(self, value: Any, returned: list[int]) -> Any:
-        """A value from the wire as `labkit.linux.syscalls.invoke` takes it."""
-        if isinstance(value, list):
-            return [self.resolve(item, returned) for item in value]
-        if not isinstance(value, dict):
-            return value
-        ((tag, inner),) = value.items()
-        if tag == "b":
-            return inner.encode("latin-1")
-        if tag == "ret":
-            return returned[inner]
-        if tag == "fd":
-            return self.fds[inner]
-        if tag == "pid":
-            return self.pids[inner]
-        if tag == "joined":
-            return "".join(str(self.resolve(part, returned)) for part in inner)
-        return {key: self.resolve(item, returned) for key, item in inner.items()}
 
     def make(self, message: wire.Message, fds: list[int]) -> Rows:
         """Make the calls of `message` in order; stop after the first that fails with an errno it does not tolerate.
@@ -82,7 +85,7 @@ class Actor:
             try:
                 if name in self.refuses:
                     raise ValueError(self.refuses[name])
-                value, error, spent, out = syscalls.invoke(name, tuple(self.resolve(args, returned)))
+                value, error, spent, out = syscalls.invoke(name, tuple(resolve(args, returned, self.fds, self.pids)))
             except (KeyError, TypeError, ValueError, IndexError) as fault:
                 rows.append([-1, errno.EINVAL, 0, {"refused": f"{type(fault).__name__}: {fault}"}])
                 break
@@ -134,9 +137,14 @@ def live(actor: Actor) -> None:
             _keep_only(born.fds[born.message["wire"]], [born.fds[i] for i in born.message.get("stdio", ())])
             parent, actor = actor, Actor(born.name, socket.socket(fileno=_WIRE))
             actor.pids = dict(parent.pids)  # as the parent knows them: of use where /proc is still the parent's
-            titles.set_title(f"labkit:[{born.name}]")
+            ready: Prepared | None = born.message.get("prepared")
+            if ready is None:
+                titles.set_title(f"labkit:[{born.name}]")
             for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python; an exec would hand that on
                 signal.signal(ignored, signal.SIG_DFL)
+            if ready is not None:
+                failed = ready.make(born.name, actor.fds, actor.pids)
+                wire.send(actor.sock, {"rows": failed})
             first = {"calls": born.message["then"], "quiet": True} if born.message.get("then") else None
 
 

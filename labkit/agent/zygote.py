@@ -17,11 +17,14 @@ import select
 
 from labkit.agent import wire
 from labkit.agent.actor import Actor
+from labkit.agent.prepared import Prepared, fill
 from labkit.linux import cgroup2
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+
+    from labkit.agent.actor import Calls
 
 _CGROUPS = "/sys/fs/cgroup"
 _REASON = "the lab host does not change its own namespaces, root or identity; spawn a process and let that do it"
@@ -39,10 +42,17 @@ class Zygote(Actor):
         super().__init__("host", sock)
         self.poll = select.poll()
         self.poll.register(sock.fileno(), select.POLLIN)
+        self.templates: dict[int, tuple[Calls, Prepared]] = {}
         self.children: dict[int, tuple[str, int, wire.Message]] = {}  # pidfd: (name, status pipe, clean-up)
 
     def take(self, message: wire.Message, fds: list[int]) -> list[list[object]]:
         status = message.get("status")
+        if "define" in message:
+            self.templates[message["define"]] = (message["calls"], Prepared(message["then"], message["hole"]))
+            message = {"calls": [], "seq": message["seq"]}
+        elif "use" in message:
+            calls, ready = self.templates[message["use"]]
+            message |= {"calls": fill(calls, ready.hole, message["name"]), "prepared": ready}
         if "adopt" in message:  # born by another process with CLONE_PARENT: our child all the same
             name, pid = message["adopt"]
             self.pids[name] = pid

@@ -86,9 +86,8 @@ class Engine:
     def run(self, image: str, spec_: Spec, *, tty: bool, stdin: str | bytes | None, detach: bool) -> Container:
         """Carry the plan of `spec_` out; wait for the end unless `detach`."""
         self.lab.image(image)
-        plan = spec.plan(spec_)
         clear = {"cgroups": [spec_.cgroup_path] if spec_.cgroup else [], "trees": [spec_.directory]}
-        start = Start(spec_.name, plan.parts(), input_of(stdin), tty, clear)
+        start = Start(spec_.name, spec.template(spec_), spec.HOLE, input_of(stdin), tty, clear)
         container = self._start(start, spec_, spec_.argv, image)
         self.containers[spec_.name] = container
         return self._finish(container, detach)
@@ -107,7 +106,7 @@ class Engine:
         words = argv_of(argv)
         name = f"{target.name}.{next(self._numbers)}"
         plan = joining.plan(target.spec, target.pid, name, words, workdir=workdir, user=self._user(user, target.image))
-        container = self._start(Start(name, plan.parts(), input_of(stdin)), target.spec, words, target.image)
+        container = self._start(Start(name, plan.parts(), stdin=input_of(stdin)), target.spec, words, target.image)
         return self._finish(container, detach)
 
     def _start(self, start: Start, spec_: Spec, argv: Sequence[str], image: str) -> Container:

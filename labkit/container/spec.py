@@ -10,7 +10,8 @@ See: the OCI runtime specification, config.md, for what a container consists of.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from labkit.cgroups.make import MakeCgroup
 from labkit.namespaces.files import ChangeOwner, MakeDirectory
@@ -23,12 +24,17 @@ from labkit.namespaces.roots import ChangeDirectory, Chroot, DetachOldRoot, Pivo
 from labkit.namespaces.spawn import Spawn, Unshare
 from labkit.namespaces.users import BecomeUser, Extent, MapIds
 from labkit.overlay.mount import MountOverlay
+from labkit.steps.backends.base import Part
 from labkit.steps.plan import Plan
 from labkit.steps.step import Step
 
 NAMESPACES = ("mnt", "pid", "uts", "ipc", "net", "cgroup")
 LAB = "/run/lab"
 CGROUPS = "/sys/fs/cgroup"
+
+
+#: stands for the name in the plan that many containers share; no valid name contains it
+HOLE = "\ue000"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +78,17 @@ def plan(spec: Spec, *, with_exec: bool = True) -> Plan:
     )
 
 
+def template(spec: Spec) -> tuple[Part, ...]:
+    """The parts of the plan for `spec` with `HOLE` wherever the name stands: made once for all that differ in it only."""
+    named_so = spec.hostname in ("", spec.name)
+    return _parts(replace(spec, name=HOLE, hostname=HOLE if named_so else spec.hostname))
+
+
+@lru_cache(maxsize=64)
+def _parts(spec: Spec) -> tuple[Part, ...]:
+    return plan(spec).parts()
+
+
 def _processes(spec: Spec) -> Iterator[Step]:
     if spec.cgroup:
         yield MakeCgroup(path=spec.cgroup_path)
@@ -98,17 +115,22 @@ def _root(spec: Spec) -> Iterator[Step]:
         who=who, lower=(f"{LAB}/images/{spec.image}",), directory=spec.directory, target=new,
         userxattr=spec.userxattr or user,
     )  # fmt: skip
-    if "pid" in spec.namespaces:
-        yield MountProc(who=who, target=f"{new}/proc")
-    else:
-        yield Bind(who=who, source="/proc", target=f"{new}/proc")
-    if "net" in spec.namespaces:
-        yield MountSysfs(who=who, target=f"{new}/sys")
-    else:
-        yield Bind(who=who, source="/sys", target=f"{new}/sys")
-    yield BuildDev(who=who, target=f"{new}/dev", bind=spec.bind_devices or user)
+    # The root is changed before anything is mounted in it: a link that the image has in place of /proc
+    # or /dev then leads somewhere inside the image, and not out of it.
+    old = "/old" if mine else ""
+    at = "" if mine else new
     if mine:
         yield PivotRoot(who=who, new_root=new)
+    if "pid" in spec.namespaces:
+        yield MountProc(who=who, target=f"{at}/proc")
+    else:
+        yield Bind(who=who, source=f"{old}/proc", target=f"{at}/proc")
+    if "net" in spec.namespaces:
+        yield MountSysfs(who=who, target=f"{at}/sys")
+    else:
+        yield Bind(who=who, source=f"{old}/sys", target=f"{at}/sys")
+    yield BuildDev(who=who, target=f"{at}/dev", source=f"{old}/dev", bind=spec.bind_devices or user)
+    if mine:
         yield DetachOldRoot(who=who)
     else:
         yield Chroot(who=who, path=new)

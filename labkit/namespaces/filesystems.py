@@ -126,6 +126,7 @@ class BuildDev(Step):
     """
 
     target: str
+    source: str = "/dev"
     bind: bool = False
     probes = ("mounts", "files")
     no_way_back = "what was made in it is many things; a fresh machine is quicker"
@@ -139,7 +140,7 @@ class BuildDev(Step):
             if self.bind:
                 yield open_(path, O_CREAT | O_WRONLY, 0o666)
                 yield close(Ret(made))
-                yield mount(f"/dev/{name}", path, None, MS_BIND)
+                yield mount(f"{self.source}/{name}", path, None, MS_BIND)
                 made += 3
             else:
                 yield mknod(path, S_IFCHR | 0o666, os.makedev(major, minor))
@@ -157,8 +158,8 @@ class BuildDev(Step):
         lines = [f"mount -t tmpfs -o nosuid,mode=755,size=65536k tmpfs {dev}"]
         for name, (major, minor) in DEVICES.items():
             path = f"{dev}/{name}"
-            make = f": >{path}; mount --bind /dev/{name} {path}" if self.bind else f"mknod -m 666 {path} c {major} {minor}"
-            lines.append(make)
+            make = f"mknod -m 666 {path} c {major} {minor}"
+            lines.append(f": >{path}; mount --bind {self.source}/{name} {path}" if self.bind else make)
         pts = "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620"
         lines.append(f"mkdir {dev}/pts && mount -t devpts -o {pts} devpts {dev}/pts")
         shm = "nosuid,nodev,noexec,mode=1777,size=65536k"

@@ -34,14 +34,22 @@ class Part:
 class Start:
     """What it takes to run one program: the parts of its plan, and what it is given to read.
 
-    `clear` names what is to be removed when it has ended: ``{"cgroups": [...], "trees": [...]}``.
+    With a `hole` the `template` is shared by many: the hole stands for the name in it. `clear` names what is to be removed when it has ended: ``{"cgroups": [...], "trees": [...]}``.
     """
 
     name: str
-    parts: tuple[Part, ...]
+    template: tuple[Part, ...]
+    hole: str = ""
     stdin: bytes | None = None
     tty: bool = False
     clear: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts with the name in its place."""
+        from labkit.steps.merge import renamed
+
+        return renamed(self.template, self.hole, self.name) if self.hole else self.template
 
 
 @dataclass(frozen=True, slots=True)
