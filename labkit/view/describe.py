@@ -1,0 +1,159 @@
+"""A walk in the words of the step player: what the widget and the exported page show, as plain JSON.
+
+Pure functions of what a walk knows; nothing here asks the kernel. `plan` changes seldom and is sent
+once, `moment` after each move: it holds one step only, so that it stays small.
+
+A step is shown in one of three states: "coming" (its calls as they are intended, and what it may
+change), "taken" (its calls as they were made, and what did change), "failed".
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+from labkit.errors import LabError, StepError, errno_name
+from labkit.linux import capabilities
+from labkit.steps.call import Call, render
+from labkit.steps.fact import Credentials, Fact
+from labkit.steps.plan import Plan
+from labkit.steps.snapshot import Change
+from labkit.steps.step import Step
+from labkit.steps.trace import Taken
+from labkit.steps.walk import Walk
+
+Json = dict[str, Any]
+
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(0-9])")
+_ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|cf|resp|vs|approx)\.$")
+_SETS = {name for name, _ in capabilities.SETS}
+
+
+def plan(plan: Plan) -> Json:
+    """The plan as a table of contents: goals, and under each its steps."""
+    goals, number = [], 0
+    for goal, steps in plan.by_goal():
+        rows = [{"number": number + i, "title": step.title, "who": step.who} for i, step in enumerate(steps, 1)]
+        goals.append({"goal": goal, "steps": rows})
+        number += len(steps)
+    return {"name": plan.name, "total": number, "goals": goals}
+
+
+def moment(walk: Walk) -> Json:
+    """Where the walk stands: the step that is looked at, the one that comes next, and how the way back was."""
+    position, total = walk.position, len(walk.plan)
+    tried = walk.trace.taken[position] if len(walk.trace.taken) > position else None
+    if tried is not None:
+        shown = taken(tried, walk.plan)
+    elif position:
+        shown = taken(walk.last, walk.plan)
+    else:
+        shown = coming(walk.plan[0], 1, walk.plan) if total else None
+    following = walk.plan[position] if tried is None and 0 < position < total else None
+    return {
+        "position": position,
+        "total": total,
+        "tried": tried is not None,
+        "step": shown,
+        "next": following and {"number": position + 1, "title": following.title, "why": sentence(following.why())},
+        "way_back": walk.way_back,
+    }
+
+
+def coming(step: Step, number: int, plan: Plan) -> Json:
+    """A step that has not been taken: what it will ask of the kernel."""
+    calls = [{"text": render(i.name, i.args), "name": i.name, "man": f"{i.name}(2)"} for i in step.calls()]
+    return _step(step, number, plan) | {"is": "coming", "calls": calls, "changes": [], "probes": list(step.probes)}
+
+
+def taken(done: Taken, plan: Plan) -> Json:
+    """A step that was taken, or tried."""
+    return _step(done.step, done.number, plan) | {
+        "is": "failed" if done.error else "taken",
+        "calls": [call(c) for c in done.calls],
+        "changes": [change(c) for c in done.diff],
+        "probes": list(done.step.probes),
+        "µs": done.nanoseconds / 1000,
+        "error": error(done.error) if done.error else None,
+    }
+
+
+def _step(step: Step, number: int, plan: Plan) -> Json:
+    return {
+        "number": number,
+        "title": step.title,
+        "who": step.who,
+        "goal": plan.goal_of(number - 1),
+        "what": type(step).summary(),
+        "why": step.why(),
+        "man": list(step.man()),
+        "shell": step.shell(),
+    }
+
+
+def call(made: Call) -> Json:
+    """One call with its result; `µs` is its time."""
+    result = f"-1 {errno_name(made.errno)}" if made.errno else made.shown_value
+    return {
+        "text": made.text,
+        "name": made.name,
+        "man": f"{made.name}(2)",
+        "result": "" if made.refused else result,
+        "meaning": os.strerror(made.errno) if made.errno else "",
+        "refused": made.refused,
+        "failed": made.failed,
+        "µs": made.nanoseconds / 1000,
+    }
+
+
+def change(made: Change) -> Json:
+    """One difference: its sign, what it is about, and the rest of the fact or, for ``~``, each field before and after."""
+    row: Json = {"sign": made.sign, "probe": made.fact.probe, "title": made.fact.title, "rest": "", "fields": []}
+    if made.before is not None and made.after is not None:
+        old, new = made.before.state, made.after.state
+        names = [name for name in new if old[name] != new[name]]
+        row["fields"] = [[_field(n), value(made.before, n, old[n]), value(made.after, n, new[n])] for n in names]
+    else:
+        row["rest"] = str(made.fact).removeprefix(made.fact.title).lstrip(": ")
+    return row
+
+
+def value(fact: Fact, field: str, held: object) -> str:
+    """One field in words: capability sets by their names, an empty value as ``nothing``."""
+    if isinstance(fact, Credentials) and field in _SETS and isinstance(held, int):
+        return capabilities.summary(held)
+    if isinstance(held, tuple):
+        between = ", " if any(isinstance(item, tuple) for item in held) else " "
+        return between.join(value(fact, field, item) for item in held) or "nothing"
+    if isinstance(held, bool):
+        return "yes" if held else "no"
+    return str(held) if held not in ("", None) else "nothing"
+
+
+def _field(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def error(fault: LabError) -> Json:
+    """An error as a lesson: what happened, why that usually is, where to look next."""
+    known = fault.errno if isinstance(fault, StepError) else 0
+    return {
+        "kind": type(fault).__name__,
+        "message": fault.message,
+        "likely": fault.likely or "",
+        "look": fault.look or "",
+        "errno": f"{errno_name(known)}: {os.strerror(known)}" if known else "",
+    }
+
+
+def sentence(text: str) -> str:
+    """The first sentence of a text.
+
+    >>> sentence("A volume is this; so is a masked file. (pivot_root wants one.)")
+    'A volume is this; so is a masked file.'
+    """
+    for match in _SENTENCE.finditer(text):
+        if not _ABBREVIATION.search(text[: match.start()]):
+            return text[: match.start()]
+    return text

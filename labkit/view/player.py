@@ -1,0 +1,173 @@
+"""The step player: a walk with buttons.
+
+Displaying a Walk shows it. What the browser gets is JSON (`labkit.view.describe`), and what comes
+back are small messages, so that every act on the walk happens here, on the kernel's main thread, one
+after the other:
+
+    {op: "next" | "back" | "run" | "reset", id, seen}      id: answered in moment.done
+    {op: "goto", position, id, seen}                       seen: the last moment.beat that was on the screen
+    {op: "man", page}                                      answered by a message {man, runs | error}
+    {op: "answer", value}                                  to the question that is open
+
+**Questions.** Whoever asks (`labkit.learn`) sets `player.question` and registers with `player.on_answer`;
+the walk's gate decides whether Next may pass. A question is a dict, or None for no question:
+
+    player.question = {"id": "q1", "text": "Which hostname will the lab host have?",
+                       "choices": ["lab", "c1"] or None,    # None: a line to write on
+                       "answered": False}
+    player.on_answer(lambda id, value: ...)                 # value: the choice, or the line
+    player.question = {..., "answered": True, "answer": "c1", "right": False, "feedback": "A uts namespace …"}
+
+`right` may be left out where there is no right or wrong. The panel stays until it is set to None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import anywidget
+import traitlets
+
+from labkit.errors import LabError, StepError
+from labkit.steps.walk import Walk
+from labkit.view import assets, describe, man, page
+from labkit.view import theme as themes
+
+Bundle = dict[str, Any]
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+class Player(anywidget.AnyWidget):
+    """The widget of one walk. Several cells may show it; it follows the walk whoever moves it."""
+
+    _esm = assets.module("parts.js", "columns.js", "player.js")
+    _css = assets.text("player.css")
+
+    plan = traitlets.Dict().tag(sync=True)
+    moment = traitlets.Dict().tag(sync=True)
+    question = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
+    theme = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, walk: Walk) -> None:
+        super().__init__(plan=describe.plan(walk.plan), theme=themes.current().name)
+        self.walk = walk
+        self._listeners: list[Callable[[str, Any], None]] = []
+        self._beat = self._refused_at = 0
+        self._acting = ""
+        self._notice: describe.Json | None = None
+        self._show()
+        walk.on_change(self._moved)
+        themes.follow(self._follow)
+        self.on_msg(self._receive)
+
+    def on_answer(self, listener: Callable[[str, Any], None]) -> None:
+        """Call `listener` with the question's id and the answer whenever one is given."""
+        self._listeners.append(listener)
+
+    # to the browser
+
+    def _show(self, *, done: str = "") -> None:
+        """Send where the walk stands now."""
+        self._beat += 1
+        moment = describe.moment(self.walk) | {"beat": self._beat, "done": done, "notice": self._notice}
+        with self.hold_sync():
+            self.plan = describe.plan(self.walk.plan)
+            self.moment = moment
+
+    def _moved(self) -> None:
+        """The walk has moved: by a cell, or by one step of many."""
+        self._notice = None
+        if self._acting in ("", "run", "goto"):
+            self._show()
+
+    def _follow(self, chosen: themes.Theme) -> None:
+        self.theme = chosen.name
+
+    # from the browser
+
+    def _receive(self, _: object, content: Bundle, __: object) -> None:
+        """A message. Nothing that goes wrong may leave here as a traceback: it would be lost in a log."""
+        op = content.get("op")
+        if op == "man":
+            self.send(self._page(str(content.get("page"))))
+        elif op in ("next", "back", "goto", "run", "reset", "answer"):
+            self._act(op, content)
+
+    def _act(self, op: str, content: Bundle) -> None:
+        """Do it, and tell how it went, whatever happens."""
+        self._acting = op
+        try:
+            # two quick clicks, and the first failed: the second was made without knowing that
+            if op not in ("next", "run") or content.get("seen", self._beat) >= self._refused_at:
+                self._notice = None
+                self._do(op, content)
+        except BaseException as fault:  # a dead button explains nothing, so not even an interrupt passes
+            self._refused_at = self._beat + 1
+            self._notice = self._told(fault)
+        finally:
+            self._acting = ""
+            self._show(done=str(content.get("id", "")))
+
+    def _told(self, fault: BaseException) -> describe.Json | None:
+        """What went wrong, unless the step itself tells it."""
+        if isinstance(fault, LabError):
+            told = isinstance(fault, StepError) and self.walk.error is fault
+            return None if told else describe.error(fault) | {"is": "refused"}
+        again = "Reset starts again in a fresh lab host"
+        if isinstance(fault, KeyboardInterrupt):
+            return {"is": "interrupted", "message": "interrupted in the middle of it", "likely": "", "look": again}
+        what = f"{type(fault).__name__}: {fault}"
+        return {"is": "broken", "message": what, "likely": "this is a mistake in labkit, not yours", "look": again}
+
+    def _do(self, op: str, content: Bundle) -> None:
+        walk = self.walk
+        if op == "next":
+            walk.next()
+        elif op == "back" and len(walk.trace.taken) > walk.position:
+            walk.goto(walk.position)  # the step that failed half-way is what is taken back
+        elif op == "back":
+            walk.back()
+        elif op == "run":
+            walk.run()
+        elif op == "reset":
+            walk.reset()
+        elif op == "goto":
+            walk.goto(int(content["position"]))
+        elif self.question and not self.question.get("answered"):
+            for listener in self._listeners:
+                listener(str(self.question.get("id", "")), content.get("value"))
+
+    def _page(self, name: str) -> Bundle:
+        """The manual page, if this plan speaks of it."""
+        try:
+            if name not in self._pages():
+                raise LabError(f"no step of this plan speaks of {name!r}", look="the pages beside the step's title")
+            return {"man": name, "runs": man.page(name)}
+        except LabError as fault:
+            return {"man": name, "error": describe.error(fault)}
+
+    def _pages(self) -> set[str]:
+        steps = self.walk.steps
+        return {p for step in steps for p in step.man()} | {f"{i.name}(2)" for step in steps for i in step.calls()}
+
+    def _repr_mimebundle_(self, **_: object) -> Bundle:
+        """As a cell's result: the same as the walk itself."""
+        return {"text/plain": str(self.walk)} | bundle(self.walk)
+
+
+_players: WeakKeyDictionary[Walk, Player] = WeakKeyDictionary()
+
+
+def of(walk: Walk) -> Player:
+    """The player of a walk, made when it is first asked for."""
+    if walk not in _players:
+        _players[walk] = Player(walk)
+    return _players[walk]
+
+
+def bundle(walk: Walk) -> Bundle:
+    """The widget, and for an exported page, where there is no kernel, the same as HTML that stands still."""
+    view = {"version_major": 2, "version_minor": 0, "model_id": of(walk).model_id}
+    return {VIEW: view, "text/html": page.html(walk)}

@@ -1,0 +1,58 @@
+// Small things the player is made of: elements, coloured code, times, and text for the clipboard.
+// Nothing here knows what a step is, and nothing sets innerHTML: whatever the kernel said stays text.
+
+/** An element. Attributes that are functions become listeners; null children are left out. */
+export function h(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") node.addEventListener(name, value);
+    else if (value !== false && value != null) node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.flat().filter((child) => child != null && child !== ""));
+  return node;
+}
+
+const TOKEN = /("(?:[^"\\]|\\.)*"…?)|\b([A-Z][A-Z0-9_]{2,})\b/g;
+
+/** Code with its strings and CONSTANTS marked, so that the eye finds the flags. */
+export function coloured(text) {
+  const parts = [];
+  let end = 0;
+  for (const match of text.matchAll(TOKEN)) {
+    parts.push(text.slice(end, match.index));
+    parts.push(h("span", { class: match[1] ? "lk-string" : "lk-constant" }, match[0]));
+    end = match.index + match[0].length;
+  }
+  parts.push(text.slice(end));
+  return parts;
+}
+
+/** A duration given in microseconds: "8.4 µs", "120 µs", "1.3 ms". */
+export function duration(micros) {
+  if (micros < 9.95) return `${micros.toFixed(1)} µs`;
+  if (micros < 999.5) return `${Math.round(micros)} µs`;
+  return `${(micros / 1000).toFixed(micros < 99500 ? 1 : 0)} ms`;
+}
+
+/** "1 call", "2 calls". */
+export function count(number, noun) {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+/** Put text on the clipboard; also where the page came over plain http, which has no clipboard API. */
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const area = h("textarea", { style: "position:fixed;opacity:0" });
+    area.value = text;
+    const before = document.activeElement;
+    document.body.append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    before?.focus();
+    return done;
+  }
+}

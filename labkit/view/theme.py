@@ -1,0 +1,100 @@
+"""Normal, dark, and stage: how everything that labkit shows looks.
+
+    from labkit.view import theme
+    theme.use("stage")          # in the hall; every player that is on the screen follows
+
+*normal* takes the colours of JupyterLab or VS Code around it, dark ones included. *dark* is dark wherever
+it stands. *stage* is for the hall: 22 px, black on white, thick lines, one thing below the other where
+the screen is narrow. Without a word, the environment variable ``LABKIT_THEME`` decides.
+
+The player has its colours in `static/player.css`, the pictures theirs in `labkit.view.palette`; both look
+at the name or the variables that are given out here. Signs (+ - ~) and words carry the meaning, so that no
+theme is needed to read anything.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from labkit.errors import LabError
+from labkit.steps.display import Shown, register
+
+
+@dataclass(frozen=True, slots=True)
+class Theme(Shown):
+    """A name, what it is for, and the variables that pictures read (`labkit.view.palette`)."""
+
+    name: str
+    purpose: str
+    letters: str = ""
+    ground: str = ""
+    size: int = 0
+
+    def variables(self) -> str:
+        """As the value of a ``style`` attribute, for any element around a picture; empty for normal."""
+        named = {"--lk-fg": self.letters, "--lk-bg": self.ground, "--lk-size": f"{self.size}px" if self.size else ""}
+        return ";".join(f"{name}:{value}" for name, value in named.items() if value)
+
+    def style(self) -> str:
+        """A style sheet for the whole page: the pictures' variables, and large letters for cells and their output."""
+        cells = (
+            f".jp-Notebook{{--jp-code-font-size:{self.size}px;--jp-content-font-size1:{self.size}px;--jp-code-line-height:1.4}}"
+            if self.size
+            else ""
+        )
+        return f"<style>:root{{{self.variables()}}}{cells}</style>"
+
+    def __str__(self) -> str:
+        return f"theme {self.name}: {self.purpose}"
+
+
+THEMES = {
+    theme.name: theme
+    for theme in (
+        Theme("normal", "the colours of the page around it"),
+        Theme("dark", "light letters on a dark ground, everywhere", "#ececec", "#15181c"),
+        Theme("stage", "for the hall: 22 px, black on white", "#000000", "#ffffff", 22),
+    )
+}
+
+_chosen: list[Theme] = []
+_followers: list[weakref.WeakMethod[Callable[[Theme], None]]] = []
+
+
+def use(name: str) -> Theme:
+    """Choose a theme for all that is shown from now on, and for the players that are shown already.
+
+    Raises LabError if there is no such theme. As the last line of a cell it also enlarges the notebook's letters.
+    """
+    _chosen[:] = [_named(name, "theme.use")]
+    for follower in list(_followers):
+        follow = follower()
+        if follow is None:
+            _followers.remove(follower)
+        else:
+            follow(_chosen[0])
+    return _chosen[0]
+
+
+def current() -> Theme:
+    """The theme that was chosen, else the one that LABKIT_THEME names, else normal."""
+    return _chosen[0] if _chosen else _named(os.environ.get("LABKIT_THEME") or "normal", "LABKIT_THEME")
+
+
+def follow(method: Callable[[Theme], None]) -> None:
+    """Call this bound method whenever another theme is chosen, as long as its object lives."""
+    _followers.append(weakref.WeakMethod(method))
+
+
+def install() -> None:
+    """Let a theme that ends a cell change the page."""
+    register(Theme, lambda theme: {"text/html": theme.style()})
+
+
+def _named(name: str, where: str) -> Theme:
+    if name not in THEMES:
+        raise LabError(f"{where}: there is no theme {name!r}", look="one of " + ", ".join(THEMES))
+    return THEMES[name]
