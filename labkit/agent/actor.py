@@ -14,7 +14,6 @@ import errno
 import fcntl
 import gc
 import os
-import signal
 import socket
 
 from labkit.agent import init, wire
@@ -140,8 +139,6 @@ def live(actor: Actor) -> None:
             ready: Prepared | None = born.message.get("prepared")
             if ready is None:
                 titles.set_title(f"labkit:[{born.name}]")
-            for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python; an exec would hand that on
-                signal.signal(ignored, signal.SIG_DFL)
             if ready is not None:
                 failed = ready.make(born.name, actor.fds, actor.pids)
                 wire.send(actor.sock, {"rows": failed})

@@ -209,6 +209,8 @@ def main() -> None:
     os.close(null)
     os.chdir("/")
     os.umask(0o022)
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python; every exec would hand that on
+        signal.signal(ignored, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the notebook's terminal is for the notebook
     titles.set_title("labkit:[sup]")
     try:

@@ -49,7 +49,7 @@ def send(sock: socket.socket, message: Message, fds: Sequence[int] = ()) -> None
                 view = view[os.write(extra, view) :]
             raw = b""
             fds = [*fds, extra]
-        socket.send_fds(sock, [raw or b"{}"], list(fds), 0)
+        socket.send_fds(sock, [raw or b"{}"], list(fds), socket.MSG_NOSIGNAL)
     except (BrokenPipeError, ConnectionResetError, ConnectionRefusedError) as error:
         raise Closed from error
     finally:

@@ -12,8 +12,10 @@ See: wait4(2), pidfd_open(2).
 
 from __future__ import annotations
 
+import errno
 import os
 import select
+import socket
 
 from labkit.agent import wire
 from labkit.agent.actor import Actor
@@ -22,8 +24,6 @@ from labkit.linux import cgroup2
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
-
     from labkit.agent.actor import Calls
 
 _CGROUPS = "/sys/fs/cgroup"
@@ -84,11 +84,11 @@ class Zygote(Actor):
         for path in clear.get("trees", ()):
             remove_tree(path)
         if pipe >= 0:
-            try:
-                os.write(pipe, str(os.waitstatus_to_exitcode(status)).encode())
-            except BrokenPipeError:
-                pass  # nobody waits for it any more
-            os.close(pipe)
+            with socket.socket(fileno=pipe) as told:
+                try:
+                    told.send(str(os.waitstatus_to_exitcode(status)).encode(), socket.MSG_NOSIGNAL)
+                except OSError:
+                    pass  # nobody waits for it any more
 
     def serve(self) -> None:
         """Take steps and reap children until the wire closes."""
@@ -107,12 +107,16 @@ class Zygote(Actor):
 def remove_tree(path: str, directory: int | None = None) -> None:
     """rm -rf that never follows a symbolic link and never leaves the file system's tree below `path`."""
     try:
-        os.unlink(path, dir_fd=directory)
+        os.rmdir(path, dir_fd=directory)
         return
     except FileNotFoundError:
         return
-    except (IsADirectoryError, PermissionError):
-        pass
+    except NotADirectoryError:
+        os.unlink(path, dir_fd=directory)
+        return
+    except OSError as error:
+        if error.errno != errno.ENOTEMPTY:
+            raise
     inner = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
     try:
         for name in os.listdir(inner):

@@ -34,7 +34,7 @@ CGROUPS = "/sys/fs/cgroup"
 
 
 #: stands for the name in the plan that many containers share; no valid name contains it
-HOLE = "\ue000"
+HOLE = "\x01"
 
 
 @dataclass(frozen=True, kw_only=True)

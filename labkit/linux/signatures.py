@@ -102,12 +102,13 @@ class Signature:
         )
 
 
+#: this machine's column; where there is no Linux (replay) any will do, as nothing is called
+_MACHINE = os.uname().machine if hasattr(os, "uname") and os.uname().machine in _COLUMN else "x86_64"
 _cache: dict[str, Signature] = {}
 
 
 def signature(name: str) -> Signature:
     """The signature of call `name` on this machine. Raises KeyError for a call that labkit never makes."""
     if name not in _cache:
-        machine = os.uname().machine if hasattr(os, "uname") else "x86_64"
-        _cache[name] = Signature(name, machine if machine in _COLUMN else "x86_64")
+        _cache[name] = Signature(name, _MACHINE)
     return _cache[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -48,7 +49,7 @@ class Live:
         with self._lock:
             self._let_go()
             reply, fds = self.client.ask("host")
-            self.actors = {"host": Channel(wire.socket.socket(fileno=fds[0]))}
+            self.actors = {"host": Channel(socket.socket(fileno=fds[0]))}
             self.info |= reply
             return reply
 
@@ -185,7 +186,7 @@ class Live:
 
     def _start(self, start: Start) -> int:
         ends, streams = _open_streams(start)
-        status_read, status_write = os.pipe()
+        status_read, status_write = (end.detach() for end in socket.socketpair())
         mine, theirs = wire.pair()
         running = Running(start.name, Channel(mine), status_read, streams)
         fds = [*ends, status_write, theirs.detach()]
