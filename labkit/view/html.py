@@ -6,7 +6,7 @@ page and without scripts. `labkit.view.renderers` registers them for display.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from dataclasses import fields
 
 from labkit.errors import LabError, errno_text
@@ -19,9 +19,10 @@ from labkit.steps.step import Step
 from labkit.steps.trace import Taken, Trace
 from labkit.view.markup import Markup, code, document, join, table, tag
 
-_CALLS_SHOWN = 5
+_CALLS_SHOWN, _LINES_SHOWN, _CHANGES_SHOWN = 3, 2, 12
 _FACTS_SHOWN = 200
 _SIGNS = {"+": ("lk-b3", "new"), "-": ("lk-b6", "gone"), "~": ("lk-b2", "changed")}
+_NOTHING = ("", (), None)
 _MASKS = {"effective", "permitted", "inheritable", "bounding", "ambient"}
 
 
@@ -33,7 +34,8 @@ def plan_html(plan: Plan) -> str:
         for step in steps:
             number += 1
             what = join((tag("span", step.title, title=step.why()), " ", _man(step)))
-            rows.append((number, step.who, what, _intents(step), code(f"$ {step.shell()}")))
+            shell = _opens(step.shell().split("\n"), _LINES_SHOWN, "lines")
+            rows.append((number, step.who, what, _intents(step), shell))
         groups.append((goal, rows))
     return document(table(f"{plan.name}: {len(plan)} steps", ("", "who", "what", "system calls", "shell"), groups))
 
@@ -41,7 +43,7 @@ def plan_html(plan: Plan) -> str:
 def step_html(step: Step) -> str:
     """One step, not taken: what, why, calls, shell line, manual pages."""
     rows = [
-        ("who", step.who), ("why", step.why()), ("system calls", _intents(step, most=100)),
+        ("who", step.who), ("why", step.why()), ("system calls", _intents(step, most=1000)),
         ("shell", code(f"$ {step.shell()}")), ("man", _man(step)),
     ]  # fmt: skip
     return document(table(step.title, ("", ""), [("", rows)]))
@@ -57,8 +59,10 @@ def snapshot_html(snapshot: Snapshot) -> str:
     tables: list[object] = []
     for kind in dict.fromkeys(type(fact) for fact in snapshot):
         facts = snapshot.of_type(kind)
-        heads = [_words(field.name) for field in fields(kind)]
-        rows = [[_value(name, value) for name, value in _fields(fact)] for fact in facts[:_FACTS_SHOWN]]
+        named = [field.name for field in fields(kind)]
+        named = [name for name in named if any(getattr(fact, name) not in _NOTHING for fact in facts)]
+        heads = [_words(name) for name in named]
+        rows = [[_value(name, getattr(fact, name)) for name in named] for fact in facts[:_FACTS_SHOWN]]
         more = f", the first {_FACTS_SHOWN} of them" * (len(facts) > _FACTS_SHOWN)
         tables.append(table(f"{kind.__name__} ({len(facts)}{more})", heads, [("", rows)]))
     return document(*tables or [tag("p", "(no facts)", css="lk-dim")])
@@ -88,7 +92,7 @@ def trace_html(trace: Trace) -> str:
     """All steps taken, in short; each opens to its triple view."""
     blocks: list[object] = [tag("p", f"{trace.plan}: {len(trace)} steps taken", css="lk-title")]
     for taken in trace:
-        short = f"{len(taken.calls)} calls, {len(taken.diff)} changes, {_time(taken.nanoseconds)}"
+        short = f"{_count(taken.calls, 'call')}, {_count(taken.diff, 'change')}, {_time(taken.nanoseconds)}"
         state = tag("span", "failed", css="lk-chip lk-b6") if taken.error else ""
         head = tag("summary", f"{taken.number}. {taken.step.title} ", tag("span", short, css="lk-dim"), " ", state)
         blocks.append(tag("details", head, *_taken(taken), open_="open" if taken.error else ""))
@@ -119,7 +123,7 @@ def _calls(calls: Iterable[Call]) -> Markup:
             rows.append([code(call.text), f"not made: {call.refused}", ""])
             continue
         answer = tag("strong", errno_text(call.errno)) if call.failed else call.shown_value
-        rows.append([code(call.text), answer, _time(call.nanoseconds)])
+        rows.append([code(call.text), answer, tag("span", _time(call.nanoseconds), css="lk-dim lk-whole")])
     return table("system calls", ("call", "answer", "time"), [("", rows or [["(none)", "", ""]])])
 
 
@@ -128,14 +132,17 @@ def _changes(changes: Iterable[Change]) -> Markup:
     for change in changes:
         css, word = _SIGNS[change.sign]
         sign = tag("span", change.sign, css=f"lk-chip {css}", title=word, aria_label=word, role="img")
-        rows.append([sign, change.fact.title, _details(change)])
-    return table("what changed", ("", "", ""), [("", rows or [["(nothing that a probe can see)", "", ""]])])
+        rows.append([sign, join((tag("strong", change.fact.title), " ", _details(change)))])
+    first, rest = rows[:_CHANGES_SHOWN], rows[_CHANGES_SHOWN:]
+    shown = table("what changed", ("", ""), [("", first or [["(nothing that a probe can see)", ""]])])
+    if not rest:
+        return shown
+    return join((shown, tag("details", tag("summary", f"and {len(rest)} more"), table("", ("", ""), [("", rest)]))))
 
 
 def _details(change: Change) -> Markup:
     if change.before is None or change.after is None:
-        shown = [(name, value) for name, value in change.fact.state.items() if value not in ("", (), None)]
-        return join(tag("div", f"{_words(name)} ", _value(name, value)) for name, value in shown)
+        return tag("div", str(change.fact).removeprefix(change.fact.title).removeprefix(": "))
     old, new = change.before.state, change.after.state
     lines = []
     for name in new:
@@ -156,10 +163,15 @@ def _error(error: LabError) -> Markup:
 
 def _intents(step: Step, *, most: int = _CALLS_SHOWN) -> Markup:
     texts = [render(intent.name, intent.args) for intent in step.calls()]
-    if len(texts) <= most:
-        return code("\n".join(texts))
-    rest = tag("details", tag("summary", f"and {len(texts) - most} more"), code("\n".join(texts[most:])))
-    return join((code("\n".join(texts[:most])), rest))
+    return _opens(texts, most, "calls")
+
+
+def _opens(lines: list[str], most: int, what: str) -> Markup:
+    """Lines of code, those over `most` behind a click; a single one more is no click's worth."""
+    if len(lines) <= most + 1:
+        return code("\n".join(lines))
+    rest = tag("details", tag("summary", f"and {len(lines) - most} more {what}"), code("\n".join(lines[most:])))
+    return join((code("\n".join(lines[:most])), rest))
 
 
 def _man(step: Step) -> Markup:
@@ -170,6 +182,10 @@ def _man(step: Step) -> Markup:
             tag("a", page, href=f"https://manpages.debian.org/{name}.{section}", rel="noopener", target="_blank")
         )
     return tag("span", *(part for link in links for part in (link, " ")), css="lk-dim")
+
+
+def _count(things: Sized, name: str) -> str:
+    return f"{len(things)} {name}{'s' * (len(things) != 1)}"
 
 
 def _fields(fact: Fact) -> list[tuple[str, object]]:
@@ -184,6 +200,8 @@ def _value(name: str, value: object) -> str:
     """A field's value in few words; capability sets by number and name."""
     if name in _MASKS and isinstance(value, int):
         return capabilities.summary(value)
+    if name == "mode" and isinstance(value, int):
+        return f"{value:04o}"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):

@@ -45,11 +45,18 @@ def _cell(letter: str) -> int:
     return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
-def shorten(text: object, most: int) -> str:
-    """The cleaned text in at most `most` columns, the middle left out if it must be: both ends of a path tell."""
+def shorten(text: object, most: int, *, prose: bool = False) -> str:
+    """The cleaned text in at most `most` columns.
+
+    If it must be, the middle is left out, as both ends of a path tell; of `prose` the end.
+    """
     whole = clean(text)
     if cells(whole) <= most:
         return whole
+    if prose:
+        while cells(whole) >= most:
+            whole = whole[:-1]
+        return f"{whole.rstrip()}…"
     head, tail = "", ""
     for front, back in zip(whole, reversed(whole), strict=True):
         if cells(head) + _cell(front) + cells(tail) + 1 > most:

@@ -1,7 +1,7 @@
 """Pictures drawn from real facts: each is a text when printed and a drawing in a notebook.
 
-Each function takes a snapshot (or any facts), or a lab or a walk, at which it then looks. `PROBES` says what
-each of them needs:
+Each function takes a snapshot (or any facts), or a lab or a walk, at which it then looks; `call_strip` takes
+a trace. `PROBES` says what each of the others needs:
 
     >>> from labkit.view.pictures import PROBES, namespace_map
     >>> PROBES["namespace_map"]
@@ -11,6 +11,7 @@ each of them needs:
 from __future__ import annotations
 
 from labkit.view.pictures import capabilities, mounts, namespaces, pids, processes, uids
+from labkit.view.pictures.calls import call_strip
 from labkit.view.pictures.capabilities import capability_lights
 from labkit.view.pictures.mounts import mount_tree
 from labkit.view.pictures.namespaces import namespace_map
@@ -30,6 +31,6 @@ PROBES: dict[str, tuple[str, ...]] = {
 }
 
 __all__ = [
-    "PROBES", "Picture", "Source",
+    "PROBES", "Picture", "Source", "call_strip",
     "capability_lights", "mount_tree", "namespace_map", "pid_table", "process_tree", "uid_ruler",
 ]  # fmt: skip

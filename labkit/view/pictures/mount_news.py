@@ -8,7 +8,7 @@ See: mount_namespaces(7) "Shared subtrees".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -20,12 +20,17 @@ _SLAVE = ", slave of "
 
 @dataclass(frozen=True)
 class Twig:
-    """A mount in its tree: the path from the mount below it, and the tree's lines before it."""
+    """A mount in its tree: the path from the mount below it, and the tree's lines before it.
+
+    `kind` is its propagation in a word or two (``shared, slave``), `news` in full, without its own name.
+    """
 
     mount: Mount
     step: str
     lead: str
     depth: int
+    kind: str
+    news: str
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,8 @@ class News:
     group: str
 
 
-def tree(mounts: Sequence[Mount]) -> list[Twig]:
-    """The mounts of one namespace, each after the one it sits on."""
+def tree(mounts: Sequence[Mount], known: set[str]) -> list[Twig]:
+    """The mounts of one namespace, each after the one it sits on. `known`: the names of all mounts."""
     order = sorted(mounts, key=lambda m: (_parts(m.mountpoint), m.layer))
     below: dict[Mount | None, list[Mount]] = {}
     for mount in order:
@@ -48,7 +53,7 @@ def tree(mounts: Sequence[Mount]) -> list[Twig]:
     stack: list[tuple[Mount, Mount | None, tuple[bool, ...]]] = [(m, None, ()) for m in reversed(below.get(None, []))]
     while stack:
         mount, parent, lasts = stack.pop()
-        found.append(Twig(mount, _step(mount, parent), lead(lasts), len(lasts)))
+        found.append(Twig(mount, _step(mount, parent), lead(lasts), len(lasts), *_words(mount, known)))
         children = below.get(mount, [])
         stack += [(child, mount, (*lasts, child is children[-1])) for child in reversed(children)]
     return found
@@ -78,6 +83,15 @@ def _step(mount: Mount, parent: Mount | None) -> str:
     return "/".join(_parts(mount.mountpoint)[len(_parts(parent.mountpoint)) :])
 
 
+def _words(mount: Mount, known: set[str]) -> tuple[str, str]:
+    group, master = relations(mount, known)
+    shared = "shared" if group == f"{mount.ns}:{mount.mountpoint}" else f"shared with {group}"
+    kinds, news = ["shared"] * bool(group) + ["slave"] * bool(master), [shared] * bool(group)
+    news += [f"slave of {master}"] * bool(master)
+    bound = ["unbindable"] * mount.propagation.endswith("unbindable")
+    return ", ".join(kinds + bound) or "private", ", ".join(news + bound) or "private"
+
+
 def relations(mount: Mount, known: set[str]) -> tuple[str, str]:
     """The peer group that the mount is in and the one whose slave it is, empty where it is none.
 
@@ -93,19 +107,14 @@ def relations(mount: Mount, known: set[str]) -> tuple[str, str]:
     return (rest[: cuts[0]], rest[cuts[0] + len(_SLAVE) :]) if cuts and rest not in known else (rest, "")
 
 
-def kind(mount: Mount) -> str:
-    """The propagation in one word or two: ``shared``, ``slave``, ``shared, slave``, ``private``, ``unbindable``."""
-    words = [word for word in ("shared with", "slave of") if mount.propagation.startswith(word)]
-    if words == ["shared with"] and _SLAVE in mount.propagation:
-        words.append("slave of")
-    if mount.propagation.endswith("unbindable"):
-        words.append("unbindable")
-    return ", ".join(word.split()[0] for word in words) or mount.propagation
+def names(mounts: Iterable[Mount]) -> set[str]:
+    """What peer groups may be called: ``mnt#1:/proc``."""
+    return {f"{mount.ns}:{mount.mountpoint}" for mount in mounts}
 
 
 def news(mounts: Sequence[Mount], spaces: Sequence[str]) -> list[News]:
     """Who tells whom. Peers are chained in the order of `spaces`; a slave hangs on its nearest master."""
-    known = {f"{m.ns}:{m.mountpoint}" for m in mounts}
+    known = names(mounts)
     column = {name: i for i, name in enumerate(spaces)}
     shown = sorted((m for m in mounts if m.ns in column), key=lambda m: (column[m.ns], _parts(m.mountpoint), m.layer))
     groups: dict[str, list[Mount]] = {}

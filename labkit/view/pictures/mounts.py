@@ -9,7 +9,7 @@ from labkit.errors import LabError
 from labkit.steps.fact import Mount, Namespace
 from labkit.view.lettering import clean, grid, shorten
 from labkit.view.palette import colour
-from labkit.view.pictures.mount_news import News, Twig, kind, news, tree
+from labkit.view.pictures.mount_news import News, Twig, names, news, tree
 from labkit.view.pictures.picture import Picture, Source, look
 from labkit.view.pictures.scene import by_number
 from labkit.view.svg import LINE, Svg, measure, number
@@ -41,11 +41,11 @@ def mount_tree(source: Source, *, namespaces: Sequence[str] = ()) -> Picture:
     there = by_number({mount.ns for mount in mounts})
     for name in namespaces:
         if name not in there:
-            raise LabError(
-                f"there is no mount namespace {clean(name)} here", look=f"one of {', '.join(there) or 'none'}"
-            )
+            look_at = f"one of {', '.join(there) or 'none'}"
+            raise LabError(f"there is no mount namespace {clean(name)} here", look=look_at)
     people = {space.name: ", ".join(space.members) or "nobody" for space in snapshot.of_type(Namespace)}
-    trees = {name: tree([m for m in mounts if m.ns == name]) for name in namespaces or there}
+    known = names(mounts)
+    trees = {name: tree([m for m in mounts if m.ns == name], known) for name in namespaces or there}
     drawn = list(trees) if namespaces else list(trees)[:_MOST]
     links = news(mounts, drawn)
     return Picture(
@@ -59,14 +59,9 @@ def _text(trees: dict[str, list[Twig]], people: dict[str, str]) -> str:
     lines = []
     for name, twigs in trees.items():
         lines.append(clean(name) + (f"  ({shorten(people[name], 60)})" if name in people else ""))
-        table = [[f"  {twig.lead}{twig.step}", twig.mount.type, _spoken(twig.mount)] for twig in twigs]
+        table = [[f"  {twig.lead}{twig.step}", twig.mount.type, twig.news] for twig in twigs]
         lines += grid(table, most=60)
     return "\n".join(lines) or "(no mounts)"
-
-
-def _spoken(mount: Mount) -> str:
-    own = f"shared with {mount.ns}:{mount.mountpoint}"
-    return mount.propagation.replace(own, "shared", 1) if mount.propagation.startswith(own) else mount.propagation
 
 
 def _draw(trees: dict[str, list[Twig]], people: dict[str, str], links: list[News], hidden: int) -> Svg:
@@ -84,20 +79,13 @@ def _draw(trees: dict[str, list[Twig]], people: dict[str, str], links: list[News
     groups = list(dict.fromkeys(link.group for link in links))
     lane = {id(link): 9.0 * i + 4 for i, link in enumerate(far)}
     for link in links:
-        _arrow(
-            svg,
-            link,
-            at[link.source],
-            at[link.target],
-            _TINTS[groups.index(link.group) % len(_TINTS)],
-            lane.get(id(link)),
-        )
+        tint = _TINTS[groups.index(link.group) % len(_TINTS)]
+        _arrow(svg, link, at[link.source], at[link.target], tint, lane.get(id(link)))
     if links:
         svg.text(0, svg.height + 18, _LEGEND, css="lk-dim", size=11.5)
     if hidden:
-        svg.text(
-            0, svg.height + 16, f"and {hidden} more: print this picture, or choose by namespaces=(…)", css="lk-dim"
-        )
+        note = f"and {hidden} more: print this picture, or choose by namespaces=(…)"
+        svg.text(0, svg.height + 16, note, css="lk-dim")
     return svg
 
 
@@ -105,7 +93,7 @@ def _panel(svg: Svg, x: float, top: float, name: str, people: str, twigs: list[T
     """One namespace; notes in `at` where each mount is, returns its right edge."""
     steps = [shorten(twig.step, 26) for twig in twigs]
     types = [shorten(twig.mount.type, 10) for twig in twigs]
-    kinds = [kind(twig.mount) for twig in twigs]
+    kinds = [twig.kind for twig in twigs]
     names = max(twig.depth * _STEP + measure(step) for twig, step in zip(twigs, steps, strict=True)) + 26
     kind_at = names + max(map(measure, types)) + 14
     head = f"{clean(name)}  {shorten(people, 26)}"
