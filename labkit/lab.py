@@ -88,11 +88,21 @@ class Lab(Shown):
     # running
 
     def run(
-        self, image: str, argv: Sequence[str] | str | None = None, *, name: str | None = None, hostname: str | None = None,
-        env: Mapping[str, str] | None = None, user: str | int | None = None, workdir: str | None = None, tty: bool = False,
-        stdin: str | bytes | None = None, detach: bool = False, namespaces: Sequence[str] = spec.NAMESPACES,
+        self,
+        image: str,
+        argv: Sequence[str] | str | None = None,
+        *,
+        name: str | None = None,
+        hostname: str | None = None,
+        env: Mapping[str, str] | None = None,
+        user: str | int | None = None,
+        workdir: str | None = None,
+        tty: bool = False,
+        stdin: str | bytes | None = None,
+        detach: bool = False,
+        namespaces: Sequence[str] = spec.NAMESPACES,
         init: bool = False,
-    ) -> Container:  # fmt: skip
+    ) -> Container:
         """Run a program in a container of its own.
 
         `image` is the name of an image or the path of any directory; `argv` a list of words (a string is
@@ -104,7 +114,15 @@ class Lab(Shown):
         """
         self.check_open()
         chosen = self.engine.describe(
-            image, argv, name=name, hostname=hostname, env=env, user=user, workdir=workdir, namespaces=namespaces, init=init
+            image,
+            argv,
+            name=name,
+            hostname=hostname,
+            env=env,
+            user=user,
+            workdir=workdir,
+            namespaces=namespaces,
+            init=init,
         )
         return self.engine.run(image, chosen, tty=tty, stdin=stdin, detach=detach)
 
@@ -237,12 +255,18 @@ class Lab(Shown):
 
     def machine(self) -> dict[str, object]:
         """What a trace says of the machine: the kernel and the cgroup version, nothing that names it."""
-        return {"kernel": self.info.get("kernel", ""), "cgroup": self.info.get("cgroup_mode", ""), "way": self.info.get("way", "")}
+        return {
+            "kernel": self.info.get("kernel", ""),
+            "cgroup": self.info.get("cgroup_mode", ""),
+            "way": self.info.get("way", ""),
+        }
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def __str__(self) -> str:

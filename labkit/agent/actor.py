@@ -15,12 +15,14 @@ import fcntl
 import gc
 import os
 import socket
+from types import MappingProxyType
 
 from labkit.agent import init, wire
 from labkit.linux import syscalls, titles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from labkit.agent.prepared import Prepared
@@ -62,7 +64,7 @@ class Actor:
     """The state of one actor: its wire, and the names it has for descriptors and children."""
 
     #: calls that this process refuses to make, with the reason
-    refuses: dict[str, str] = {}
+    refuses: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, name: str, sock: socket.socket) -> None:
         self.name = name

@@ -128,7 +128,9 @@ class Client:
         self.words.seek(0)
         last = self.words.read().decode(errors="replace").strip().splitlines()[-1:]
         said = f"; its last words: {last[0]}" if last else ""
-        return AgentError(f"the lab's supervisor has died{said}", look="lab = Lab() opens a new lab and buries the old one")
+        return AgentError(
+            f"the lab's supervisor has died{said}", look="lab = Lab() opens a new lab and buries the old one"
+        )
 
     def close(self, patience: float = 10.0) -> None:
         """Hang up and wait until the agent has left nothing behind. Safe to call twice."""

@@ -82,7 +82,7 @@ def _build_dev(dev: str) -> None:
     real = [os.path.realpath(f"/dev/{name}") for name in _DEVICES]
     sources = [os.open(path, os.O_PATH) for path in real]
     call("mount", "tmpfs", dev, "tmpfs", MS_NOSUID, "mode=755,size=65536k")
-    for name, source in zip(_DEVICES, sources):
+    for name, source in zip(_DEVICES, sources, strict=True):
         try:
             os.mknod(f"{dev}/{name}", 0o020666, os.makedev(*_DEVICES[name]))
             os.chmod(f"{dev}/{name}", 0o666)
@@ -94,7 +94,13 @@ def _build_dev(dev: str) -> None:
         os.mkdir(f"{dev}/{name}")
     call("mount", "devpts", f"{dev}/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620")
     call("mount", "tmpfs", f"{dev}/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")
-    for link, target in (("ptmx", "pts/ptmx"), ("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
+    for link, target in (
+        ("ptmx", "pts/ptmx"),
+        ("fd", "/proc/self/fd"),
+        ("stdin", "fd/0"),
+        ("stdout", "fd/1"),
+        ("stderr", "fd/2"),
+    ):
         os.symlink(target, f"{dev}/{link}")
 
 

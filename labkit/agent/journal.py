@@ -129,5 +129,3 @@ def all_labs(parent: str) -> list[Journal]:
 def bury_dead(parent: str) -> list[str]:
     """Bury every lab whose supervisor is dead. Returns what was done, one sentence each."""
     return [sentence for lab in all_labs(parent) if not lab.alive() for sentence in lab.bury()]
-
-

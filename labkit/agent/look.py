@@ -62,7 +62,7 @@ class Scene:
         }
 
     def first_of(self, kind: str) -> dict[int, int]:
-        """For each namespace of `kind`: its inode and the first process in it (not a zombie, which has left most of them)."""
+        """For each namespace of `kind`: its inode and the first process in it (a zombie has left most)."""
         found: dict[int, int] = {}
         for pid in self.pids:
             inode = self.spaces[pid].get(kind)
@@ -205,7 +205,8 @@ def _ipc(scene: Scene) -> tuple[list[Row], list[int]]:
 
 def _net(scene: Scene) -> tuple[list[Row], list[int]]:
     """One route-netlink socket for each network namespace: born inside it, used by the notebook. See: netlink(7)."""
-    rows, fds = [], []
+    rows: list[Row] = []
+    fds: list[int] = []
     for inode, pid in scene.first_of("net").items():
 
         def born_there() -> int:
@@ -238,7 +239,8 @@ def _root(scene: Scene) -> tuple[list[Row], list[int]]:
 
 def _time(scene: Scene) -> tuple[list[Row], list[int]]:
     return [
-        {"ns": inode, "offsets": {k: s for k, (s, _) in proc.timens_offsets(pid).items()}} for inode, pid in scene.first_of("time").items()
+        {"ns": inode, "offsets": {k: s for k, (s, _) in proc.timens_offsets(pid).items()}}
+        for inode, pid in scene.first_of("time").items()
     ], []
 
 

@@ -20,14 +20,14 @@ _REFERENCES = ("ret", "fd", "pid", "joined")
 
 
 class Prepared:
-    """A list of calls; those that depend on the process that makes them (its name stands for `hole`) stay as they are."""
+    """A list of calls; those that depend on who makes them (its name stands for `hole`) stay as they are."""
 
     def __init__(self, calls: Calls, hole: str) -> None:
         self.hole = hole
         self.calls = [(call, None if _depends(call[1], hole) else _words(call)) for call in calls]
 
     def make(self, name: str, fds: dict[str, int], pids: dict[str, int]) -> Rows:
-        """Make them all as process `name`. Returns only if one fails: rows as an actor reports them, the failed call last."""
+        """Make them all as process `name`. Returns only if one fails: rows as an actor reports them, it last."""
         returned: list[int] = []
         for (call, args, keep, tolerate), words in self.calls:
             if words is None:

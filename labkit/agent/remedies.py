@@ -6,19 +6,34 @@ import errno
 
 _UNSHARE = (
     "this machine does not let ordinary users make user namespaces",
-    "sysctl kernel.unprivileged_userns_clone kernel.apparmor_restrict_unprivileged_userns user.max_user_namespaces; or use root, or ./lab up --sudo-rule",
+    "sysctl user.max_user_namespaces kernel.apparmor_restrict_unprivileged_userns; or ./lab up --sudo-rule",
 )
 _BY_CALL: dict[tuple[str, int], tuple[str, str]] = {
     ("unshare", errno.EPERM): _UNSHARE,
     ("unshare", errno.ENOSPC): _UNSHARE,
-    ("unshare", errno.EINVAL): ("this kernel lacks a namespace kind", "labkit doctor; grep _NS= /boot/config-$(uname -r)"),
-    ("clone3", errno.EPERM): ("this process may not make namespaces (a container without CAP_SYS_ADMIN?)", "labkit doctor"),
-    ("clone3", errno.EINVAL): ("this kernel lacks a namespace kind", "labkit doctor; grep _NS= /boot/config-$(uname -r)"),
-    ("clone3", errno.ENOSYS): ("this kernel is older than 5.3, or a seccomp filter hides clone3", "uname -r; labkit doctor"),
-    ("clone3", errno.ENOSPC): ("a limit on namespaces is reached", "sysctl user.max_pid_namespaces user.max_mnt_namespaces"),
+    ("unshare", errno.EINVAL): (
+        "this kernel lacks a namespace kind",
+        "labkit doctor; grep _NS= /boot/config-$(uname -r)",
+    ),
+    ("clone3", errno.EPERM): (
+        "this process may not make namespaces (a container without CAP_SYS_ADMIN?)",
+        "labkit doctor",
+    ),
+    ("clone3", errno.EINVAL): (
+        "this kernel lacks a namespace kind",
+        "labkit doctor; grep _NS= /boot/config-$(uname -r)",
+    ),
+    ("clone3", errno.ENOSYS): (
+        "this kernel is older than 5.3, or a seccomp filter hides clone3",
+        "uname -r; labkit doctor",
+    ),
+    ("clone3", errno.ENOSPC): (
+        "a limit on namespaces is reached",
+        "sysctl user.max_pid_namespaces user.max_mnt_namespaces",
+    ),
     ("mount", errno.EPERM): (
         "a new /proc or /sys may not be mounted here (as in an unprivileged container, where parts of them are hidden)",
-        "run labkit in the VM or on the machine itself; or give the outer container CAP_SYS_ADMIN and an unmasked /proc",
+        "run labkit in the VM or on the machine itself, or give the outer container an unmasked /proc",
     ),
 }
 _BY_ERRNO: dict[int, tuple[str, str]] = {

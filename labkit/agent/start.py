@@ -64,8 +64,8 @@ def spawn(way: str, control: socket.socket) -> tuple[subprocess.Popen[bytes], IO
         "rootless": [sys.executable, "-I", "-S", str(_ENTRY)],
         "sudo": ["sudo", "-n", SUDO_AGENT],
     }[way]
-    words = tempfile.TemporaryFile()
+    words = tempfile.TemporaryFile()  # noqa: SIM115  # the caller closes it, with the agent
     process = subprocess.Popen(
-        command, stdin=control, stdout=subprocess.DEVNULL, stderr=words, start_new_session=True, close_fds=True
+        command, stdin=control.fileno(), stdout=subprocess.DEVNULL, stderr=words, start_new_session=True, close_fds=True
     )
     return process, words

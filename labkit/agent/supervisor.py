@@ -68,7 +68,7 @@ class Supervisor:
         self.generation = 0
 
     def make_cgroup(self) -> None:
-        """A cgroup of the lab's own, below the one we were started in; where that is refused, say why and go without."""
+        """A cgroup of the lab's own, below the one we were started in; where that is refused, note why."""
         try:
             path = f"{cgroup2.own()}/labkit-{self.journal.name}-{os.getpid()}"
             self.journal.cgroup(path)

@@ -58,7 +58,7 @@ def send(sock: socket.socket, message: Message, fds: Sequence[int] = ()) -> None
 
 
 def receive(sock: socket.socket, *, wait: bool = True) -> tuple[Message, list[int]]:
-    """The next message and its descriptors (close-on-exec). Raises `Closed` at the end, BlockingIOError if not `wait`."""
+    """The next message and its descriptors (close-on-exec). Raises `Closed` at the end, or BlockingIOError."""
     flags = socket.MSG_CMSG_CLOEXEC | (0 if wait else socket.MSG_DONTWAIT)
     try:
         raw, fds, _, _ = socket.recv_fds(sock, _LARGEST + 4096, _FDS, flags)

@@ -34,7 +34,18 @@ class Zygote(Actor):
     """The actor called ``host``."""
 
     refuses = dict.fromkeys(
-        ("unshare", "setns", "chroot", "pivot_root", "setresuid", "setresgid", "setgroups", "capset", "execve", "setsid"),
+        (
+            "unshare",
+            "setns",
+            "chroot",
+            "pivot_root",
+            "setresuid",
+            "setresgid",
+            "setgroups",
+            "capset",
+            "execve",
+            "setsid",
+        ),
         _REASON,
     )
 
@@ -60,7 +71,8 @@ class Zygote(Actor):
             return super().take(message, fds)
         pipe = os.dup(fds[status]) if status is not None else -1
         rows = super().take(message, fds)
-        born = [call[2] for row, call in zip(rows, message["calls"]) if call[0] == "clone3" and row[0] > 0]
+        made = zip(rows, message["calls"], strict=False)
+        born = [call[2] for row, call in made if call[0] == "clone3" and row[0] > 0]
         if born:
             self.watch(born[0], pipe, message)
         elif pipe >= 0:

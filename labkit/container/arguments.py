@@ -45,10 +45,15 @@ def environment_of(env: Mapping[str, str] | None) -> Environment:
 def _string(what: str, text: str) -> None:
     if "\0" in text:
         raise SpecError(
-            f"{what} contains NUL: the kernel would stop reading there", likely="bytes of a binary file were used as text",
+            f"{what} contains NUL: the kernel would stop reading there",
+            likely="bytes of a binary file were used as text",
             look="pass such data by stdin=",
         )  # fmt: skip
-    size = len(os.fsencode(text)) if text.isprintable() or "\udc80" <= max(text, default="") else len(text.encode(errors="replace"))
+    size = (
+        len(os.fsencode(text))
+        if text.isprintable() or max(text, default="") >= "\udc80"
+        else len(text.encode(errors="replace"))
+    )
     if size >= _STRING_MAX:
         raise SpecError(
             f"{what} has {size} bytes; the kernel takes at most {_STRING_MAX - 1} in one string (E2BIG)",

@@ -61,9 +61,14 @@ class Container(Shown):
             self._engine.kill(self, int(signal))
 
     def exec(
-        self, argv: Sequence[str] | str, *, user: str | int | None = None, workdir: str = "/", stdin: str | bytes | None = None,
+        self,
+        argv: Sequence[str] | str,
+        *,
+        user: str | int | None = None,
+        workdir: str = "/",
+        stdin: str | bytes | None = None,
         detach: bool = False,
-    ) -> Container:  # fmt: skip
+    ) -> Container:
         """Run one more process in it, as `lab.run` does; returns a handle of that process."""
         return self._engine.exec(self, argv, user=user, workdir=workdir, stdin=stdin, detach=detach)
 
@@ -106,5 +111,3 @@ class Container(Shown):
 
 def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace")
-
-

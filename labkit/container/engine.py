@@ -60,11 +60,19 @@ class Engine:
         self._numbers = itertools.count(1)
 
     def describe(
-        self, image: str, argv: Sequence[str] | str | None = None, *, name: str | None = None, hostname: str | None = None,
-        env: Mapping[str, str] | None = None, user: str | int | None = None, workdir: str | None = None,
-        namespaces: Sequence[str] = spec.NAMESPACES, init: bool = False,
-    ) -> Spec:  # fmt: skip
-        """The Spec of these arguments. Raises SpecError for one that cannot be, before anything is asked of the kernel."""
+        self,
+        image: str,
+        argv: Sequence[str] | str | None = None,
+        *,
+        name: str | None = None,
+        hostname: str | None = None,
+        env: Mapping[str, str] | None = None,
+        user: str | int | None = None,
+        workdir: str | None = None,
+        namespaces: Sequence[str] = spec.NAMESPACES,
+        init: bool = False,
+    ) -> Spec:
+        """The Spec of these arguments. Raises SpecError before anything is asked of the kernel."""
         known = image_of(image)
         self.lab.backend.find(image)
         words = argv_of(argv)
@@ -93,9 +101,15 @@ class Engine:
         return self._finish(container, detach)
 
     def exec(
-        self, target: Container, argv: Sequence[str] | str, *, user: str | int | None, workdir: str,
-        stdin: str | bytes | None, detach: bool,
-    ) -> Container:  # fmt: skip
+        self,
+        target: Container,
+        argv: Sequence[str] | str,
+        *,
+        user: str | int | None,
+        workdir: str,
+        stdin: str | bytes | None,
+        detach: bool,
+    ) -> Container:
         """One more process in a running container."""
         self.lab.check_open()
         if not target.running:
@@ -138,7 +152,7 @@ class Engine:
         return None
 
     def _settle(self, container: Container, ended: Ended) -> None:
-        """Tell why the program did not start: as a shell does if it is the program's fault, as an error if it is ours."""
+        """Tell why a program did not start: as a shell does if the fault is its own, as an error if it is ours."""
         if ended.failed is None:
             container._ended(ended)
             return
@@ -155,7 +169,9 @@ class Engine:
 
     def _parts(self, container: Container) -> tuple[Part, ...]:
         if "." in container.name and container.name not in self.containers:
-            plan = joining.plan(container.spec, 0, container.name, container.argv, workdir="/", user=container.spec.user)
+            plan = joining.plan(
+                container.spec, 0, container.name, container.argv, workdir="/", user=container.spec.user
+            )
             return plan.parts()
         return spec.plan(container.spec).parts()
 

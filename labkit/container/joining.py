@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from labkit.container.spec import Spec
 from labkit.linux import nsfs
 from labkit.linux.calls import Intent, Ret, clone3, close, open_, pidfd_open, setns
 from labkit.linux.constants import CLONE_INTO_CGROUP, CLONE_PARENT, O_DIRECTORY
@@ -20,7 +21,6 @@ from labkit.namespaces.processes import Exec
 from labkit.namespaces.roots import ChangeDirectory
 from labkit.namespaces.spawn import Spawn
 from labkit.namespaces.users import BecomeUser
-from labkit.container.spec import Spec
 from labkit.steps.plan import Plan
 from labkit.steps.step import Step
 

@@ -79,7 +79,7 @@ def plan(spec: Spec, *, with_exec: bool = True) -> Plan:
 
 
 def template(spec: Spec) -> tuple[Part, ...]:
-    """The parts of the plan for `spec` with `HOLE` wherever the name stands: made once for all that differ in it only."""
+    """The parts of the plan for `spec` with `HOLE` for the name: made once for all that differ in nothing else."""
     named_so = spec.hostname in ("", spec.name)
     return _parts(replace(spec, name=HOLE, hostname=HOLE if named_so else spec.hostname))
 

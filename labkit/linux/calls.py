@@ -24,9 +24,9 @@ from labkit.linux.constants import AT_FDCWD, CLONE_PARENT, O_CLOEXEC, O_RDONLY, 
 
 
 class Ret(NamedTuple):
-    """The return value of call number `index` (from 0) of the same step."""
+    """The return value of call `number` (from 0) of the same step."""
 
-    index: int
+    number: int
 
 
 class Fd(NamedTuple):

@@ -94,7 +94,11 @@ def summary(value: int) -> str:
         return "none"
     if len(names) >= len(NUMBERS):
         return "all"
-    return ", ".join(name.removeprefix("CAP_").lower() for name in names) if len(names) < 4 else f"{len(names)} of {len(NUMBERS)}"
+    return (
+        ", ".join(name.removeprefix("CAP_").lower() for name in names)
+        if len(names) < 4
+        else f"{len(names)} of {len(NUMBERS)}"
+    )
 
 
 def last_cap() -> int:

@@ -37,7 +37,9 @@ def read(fd: int) -> dict[str, list[tuple[Any, ...]]]:
     with socket.socket(fileno=fd) as sock:
         links = {m["index"]: m for m in _dump(sock, _GETLINK)}
         names = {index: m.get_attr("IFLA_IFNAME") for index, m in links.items()}
-        addresses = [(names[m["index"]], f"{m.get_attr('IFA_ADDRESS')}/{m['prefixlen']}") for m in _dump(sock, _GETADDR)]
+        addresses = [
+            (names[m["index"]], f"{m.get_attr('IFA_ADDRESS')}/{m['prefixlen']}") for m in _dump(sock, _GETADDR)
+        ]
         routes = [_route(m, names) for m in _dump(sock, _GETROUTE) if m.get_attr("RTA_TABLE") == _MAIN]
     rows = [_link(m, names) for m in links.values()]
     return {"links": sorted(rows), "addresses": sorted(addresses), "routes": sorted(routes)}
@@ -48,7 +50,14 @@ def _link(message: Any, names: dict[int, str]) -> Link:
     kind = info.get_attr("IFLA_INFO_KIND") if info else "loopback" if message["ifi_type"] == 772 else ""
     master = names.get(message.get_attr("IFLA_MASTER") or 0, "")
     name = names[message["index"]]
-    return name, kind or "", bool(message["flags"] & 1), message.get_attr("IFLA_MTU"), message.get_attr("IFLA_ADDRESS") or "", master
+    return (
+        name,
+        kind or "",
+        bool(message["flags"] & 1),
+        message.get_attr("IFLA_MTU"),
+        message.get_attr("IFLA_ADDRESS") or "",
+        master,
+    )
 
 
 def _route(message: Any, names: dict[int, str]) -> tuple[str, str, str]:

@@ -95,10 +95,9 @@ class Signature:
     def __init__(self, name: str, machine: str) -> None:
         row = TABLE[name]
         self.name = name
-        self.number = row[_COLUMN[machine]]
+        self.number = row[0] if _COLUMN[machine] == 0 else row[1]
         self.parameters: tuple[tuple[str, str, bool], ...] = tuple(
-            (word.partition(":")[0], word.partition(":")[2].rstrip("?"), word.endswith("?"))
-            for word in row[2].split()
+            (word.partition(":")[0], word.partition(":")[2].rstrip("?"), word.endswith("?")) for word in row[2].split()
         )
 
 

@@ -60,7 +60,13 @@ def _words(name: str, args: tuple[Any, ...]) -> tuple[list[Any], Any]:
         elif kind == "strs":
             words.append((ctypes.c_char_p * (len(value) + 1))(*(encode(item) for item in value), None))
         elif kind == "buf":
-            raw = value if isinstance(value, bytes) else value.encode("latin-1") if isinstance(value, str) else bytes(value)
+            raw = (
+                value
+                if isinstance(value, bytes)
+                else value.encode("latin-1")
+                if isinstance(value, str)
+                else bytes(value)
+            )
             words += [raw, ctypes.c_size_t(len(raw))]
         elif kind == "out":
             filled = ctypes.create_string_buffer(value)
@@ -116,4 +122,3 @@ def call(name: str, *args: Any) -> int:
         subject = next((a for a in args if isinstance(a, str)), None)
         raise OSError(error, f"{name}: {os.strerror(error)}", subject)
     return value
-

@@ -199,9 +199,10 @@ class HidePaths(Step):
             yield mount(None, path, None, flags)._replace(tolerate=(ENOENT, EINVAL, EACCES))
 
     def shell(self) -> str:
+        empty = "mount -t tmpfs -o ro,size=0k tmpfs"
         return "\n".join((
             f"for p in {' '.join(self.masked_files)}; do [ ! -e $p ] || mount --bind /dev/null $p; done",
-            f"for p in {' '.join(self.masked_directories)}; do [ ! -d $p ] || mount -t tmpfs -o ro,size=0k tmpfs $p; done",
+            f"for p in {' '.join(self.masked_directories)}; do [ ! -d $p ] || {empty} $p; done",
             f"for p in {' '.join(self.read_only)}; do [ ! -e $p ] ||",
             "  { mount --rbind $p $p; mount -o remount,bind,ro,nosuid,nodev,noexec $p; }; done",
         ))  # fmt: skip

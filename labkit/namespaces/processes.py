@@ -66,7 +66,20 @@ class Kill(Step):
 
     target: str
     signal: int = SIGKILL
-    probes = ("processes", "namespaces", "mounts", "uts", "ipc", "net", "users", "caps", "root", "time", "cgroup", "files")
+    probes = (
+        "processes",
+        "namespaces",
+        "mounts",
+        "uts",
+        "ipc",
+        "net",
+        "users",
+        "caps",
+        "root",
+        "time",
+        "cgroup",
+        "files",
+    )
     no_way_back = "the dead do not come back"
 
     def calls(self) -> Iterator[Intent]:

@@ -62,7 +62,7 @@ class EscapeChroot(Step):
 
     def shell(self) -> str:
         up = "../" * self.depth + "."
-        return f"perl -e 'mkdir \"/out\"; chroot \"/out\"; chdir \"{up}\"; chroot \".\"; exec @ARGV'"
+        return f'perl -e \'mkdir "/out"; chroot "/out"; chdir "{up}"; chroot "."; exec @ARGV\''
 
     @property
     def title(self) -> str:

@@ -53,7 +53,20 @@ class Spawn(Step):
     child: str
     namespaces: tuple[str, ...] = ()
     cgroup: str = ""
-    probes = ("processes", "namespaces", "mounts", "uts", "ipc", "net", "users", "caps", "root", "time", "cgroup", "files")
+    probes = (
+        "processes",
+        "namespaces",
+        "mounts",
+        "uts",
+        "ipc",
+        "net",
+        "users",
+        "caps",
+        "root",
+        "time",
+        "cgroup",
+        "files",
+    )
     no_way_back = "a process cannot be unborn; it can only die, and its pid is spent"
     names_new_things = True
 
@@ -97,7 +110,20 @@ class Unshare(Step):
     """
 
     namespaces: tuple[str, ...]
-    probes = ("namespaces", "mounts", "uts", "ipc", "net", "users", "caps", "root", "time", "cgroup", "processes", "files")
+    probes = (
+        "namespaces",
+        "mounts",
+        "uts",
+        "ipc",
+        "net",
+        "users",
+        "caps",
+        "root",
+        "time",
+        "cgroup",
+        "processes",
+        "files",
+    )
     no_way_back = "unshare cannot be undone except by dying: nobody returns to a namespace that no descriptor holds"
     replaces_shell = True
     names_new_things = True
@@ -128,7 +154,20 @@ class Join(Step):
 
     target: str
     namespaces: tuple[str, ...]
-    probes = ("namespaces", "root", "mounts", "caps", "users", "uts", "ipc", "net", "time", "cgroup", "processes", "files")
+    probes = (
+        "namespaces",
+        "root",
+        "mounts",
+        "caps",
+        "users",
+        "uts",
+        "ipc",
+        "net",
+        "time",
+        "cgroup",
+        "processes",
+        "files",
+    )
     no_way_back = "the way back to the old namespaces is open only to who kept a descriptor of them"
     replaces_shell = True
 

@@ -42,7 +42,9 @@ class MapIds(Step):
 
     def shell(self) -> str:
         where = pid_of(self.child) if self.child else "self"
-        return "\n".join(f"printf '{text.replace(chr(10), chr(92) + 'n')}' >/proc/{where}/{name}" for name, text in self._files())
+        return "\n".join(
+            f"printf '{text.replace(chr(10), chr(92) + 'n')}' >/proc/{where}/{name}" for name, text in self._files()
+        )
 
     def _files(self) -> list[tuple[str, str]]:
         maps = [(name, "\n".join(" ".join(map(str, e)) for e in extents) + "\n")

@@ -4,6 +4,8 @@ Each entry is a sentence from the call's manual page or from the kernel's source
 the student can do. What is not in the table gets the manual page.
 """
 
+# ruff: noqa: E501  # a row of the table is one sentence on one line
+
 from __future__ import annotations
 
 from errno import (

@@ -249,7 +249,6 @@ class Credentials(Fact):
         promise = ", no new privileges" * self.no_new_privs
         return f"{self.title}: uid {self.uids[0]}, gid {self.gids[0]}, {masks}{promise}"
 
-
     def shown(self, name: str, value: object) -> str:
         return capabilities.summary(value) if name in CAPABILITY_SETS and isinstance(value, int) else str(value)
 
@@ -332,7 +331,9 @@ class File(Fact):
         return f"{self.type} {self.path} in {self.ns}"
 
     def __str__(self) -> str:
-        more = f" -> {self.target}" if self.target else f" device {self.device[0]}:{self.device[1]}" if self.device else ""
+        more = (
+            f" -> {self.target}" if self.target else f" device {self.device[0]}:{self.device[1]}" if self.device else ""
+        )
         size = f", {self.size} bytes" if self.size is not None else ""
         return f"{self.title}{more}: mode {self.mode}, owner {self.uid}:{self.gid}{size}"
 

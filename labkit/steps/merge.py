@@ -23,7 +23,9 @@ def renamed(parts: Sequence[Part], hole: str, name: str) -> tuple[Part, ...]:
     return tuple(
         Part(
             part.who.replace(hole, name),
-            tuple(Intent(i.name, _fill(i.args, hole, name), i.keep.replace(hole, name), i.tolerate) for i in part.intents),
+            tuple(
+                Intent(i.name, _fill(i.args, hole, name), i.keep.replace(hole, name), i.tolerate) for i in part.intents
+            ),
             tuple(child.replace(hole, name) for child in part.children),
             part.init.replace(hole, name),
         )
@@ -46,7 +48,7 @@ def _fill(value: Any, hole: str, name: str) -> Any:
 
 def _shift(value: Any, start: int) -> Any:
     if isinstance(value, Ret):
-        return Ret(value.index + start)
+        return Ret(value.number + start)
     if type(value) is tuple:
         return tuple(_shift(item, start) for item in value)
     if isinstance(value, dict):

@@ -46,7 +46,9 @@ def _namespaces(raw: Row, naming: Naming) -> Iterator[Fact]:
     kinds = {row["inode"]: row["kind"] for row in raw["namespaces"]}
     for row in raw["namespaces"]:
         kind, inode = row["kind"], row["inode"]
-        held = {f"{'descriptor of ' + naming.process(by) if how == 'fd' else 'mount ' + by}" for how, by in row["held_by"]}
+        held = {
+            f"{'descriptor of ' + naming.process(by) if how == 'fd' else 'mount ' + by}" for how, by in row["held_by"]
+        }
         yield fact.Namespace(
             kind, naming.namespace(inode, kind), _other(naming, kinds, row["owner"], "user"),
             _other(naming, kinds, row["parent"], kind), tuple(sorted(members.get(inode, ()))), tuple(sorted(held)),
@@ -128,10 +130,13 @@ def _caps(raw: Row, naming: Naming) -> Iterator[Fact]:
     """Credentials. A set that holds all that the lab host's init has is written as all there are: machines differ."""
     full = raw["processes"][0]["caps"][3]
     for row in raw["processes"]:
-        sets = [capabilities.ALL if mask == full else mask for mask in row["caps"]]
+        sets = {
+            name: capabilities.ALL if mask == full else mask
+            for name, mask in zip(fact.CAPABILITY_SETS, row["caps"], strict=True)
+        }
         yield fact.Credentials(
-            naming.process(row["pid"]), tuple(row["uids"]), tuple(row["gids"]), tuple(row["groups"]), *sets,
-            bool(row["no_new_privs"]),
+            process=naming.process(row["pid"]), uids=tuple(row["uids"]), gids=tuple(row["gids"]),
+            groups=tuple(row["groups"]), no_new_privs=bool(row["no_new_privs"]), **sets,
         )  # fmt: skip
 
 
@@ -143,7 +148,9 @@ def _root(raw: Row, naming: Naming) -> Iterator[Fact]:
 def _time(raw: Row, naming: Naming) -> Iterator[Fact]:
     for row in raw["time"]:
         offsets = row["offsets"]
-        yield fact.TimeOffsets(naming.namespace(row["ns"], "time"), offsets.get("monotonic", 0), offsets.get("boottime", 0))
+        yield fact.TimeOffsets(
+            naming.namespace(row["ns"], "time"), offsets.get("monotonic", 0), offsets.get("boottime", 0)
+        )
 
 
 def _cgroup(raw: Row, naming: Naming) -> Iterator[Fact]:
@@ -161,7 +168,7 @@ def _files(raw: Row, naming: Naming) -> Iterator[Fact]:
     spaces = {row["pid"]: row["ns"]["mnt"] for row in raw["processes"] if "mnt" in row["ns"]}
     for row in raw["files"]:
         path = row["path"]
-        if path.startswith(_IMAGES) or "/work/" in path or path.startswith("/run/lab/root/work"):
+        if path.startswith((_IMAGES, "/run/lab/root/work")) or "/work/" in path:
             continue
         yield fact.File(
             path, fact.FILE_TYPES[stat.S_IFMT(row["mode"])], f"{stat.S_IMODE(row['mode']):04o}", row["uid"], row["gid"],

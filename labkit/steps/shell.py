@@ -20,7 +20,10 @@ from collections.abc import Iterable
 
 from labkit.steps.step import Step
 
-_NOTE = "#!/usr/bin/env bash\n# {name}: what labkit does by system calls, as a script. Run it as root: bash -eu FILE\nset -eu\n"
+_NOTE = """#!/usr/bin/env bash
+# {name}: what labkit does by system calls, as a script. Run it as root: bash -eu FILE
+set -eu
+"""
 _HELPERS = r"""declare -A order answer
 spawn() { # spawn NAME PARENT COMMAND: PARENT starts a shell under COMMAND, which `in NAME` feeds
   local name=$1 parent=$2 dir fd; shift 2; dir=$(mktemp -d)

@@ -127,5 +127,3 @@ def unpack(value: Any) -> Any:
             return {key: unpack(item) for key, item in inner.items()}
         return {"ret": Ret, "fd": Fd, "pid": Pid, "joined": Joined}[tag](unpack(inner))
     return value
-
-

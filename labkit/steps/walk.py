@@ -104,7 +104,9 @@ class Walk(Shown):
     def next(self, *, check: bool = True) -> Taken:
         """Take the next step and look. With `check=False` a failure is returned as `taken.error`, not raised."""
         if self.position >= len(self.plan):
-            raise WalkError(f"the plan ends here: all {len(self.plan)} steps are taken", look="walk.back() or walk.reset()")
+            raise WalkError(
+                f"the plan ends here: all {len(self.plan)} steps are taken", look="walk.back() or walk.reset()"
+            )
         if self.gate:
             self.gate(self.position)
         return self._take(self.plan[self.position], check=check)
@@ -199,7 +201,11 @@ class Walk(Shown):
 
     def _rebuild(self, position: int) -> str:
         undone = self.steps[self.position - 1] if self.position else None
-        why = f"step {self.position} ({undone.title}): {undone.no_way_back}" if undone else "the failed step may have done half"
+        why = (
+            f"step {self.position} ({undone.title}): {undone.no_way_back}"
+            if undone
+            else "the failed step may have done half"
+        )
         self._begin()
         self.position = 0
         self._replay(position)
@@ -254,5 +260,3 @@ def _cut(plan: Plan, position: int) -> Iterable[tuple[str, tuple[Step, ...]]]:
         if left > 0:
             yield goal, steps[:left]
         left -= len(steps)
-
-

@@ -34,7 +34,8 @@ class Part:
 class Start:
     """What it takes to run one program: the parts of its plan, and what it is given to read.
 
-    With a `hole` the `template` is shared by many: the hole stands for the name in it. `clear` names what is to be removed when it has ended: ``{"cgroups": [...], "trees": [...]}``.
+    With a `hole` the `template` is shared by many: the hole stands for the name in it. `clear`
+    names what is to be removed when it has ended: ``{"cgroups": [...], "trees": [...]}``.
     """
 
     name: str

@@ -203,7 +203,8 @@ class Live:
         quick = self._quick(start)
         if quick:
             return self._use(quick, start, fds)
-        parts, helpers, pid, index = list(start.parts), [], 0, 0
+        parts, pid, index = list(start.parts), 0, 0
+        helpers: list[str] = []
         clear = {kind: list(paths) for kind, paths in start.clear.items()}
         while index < len(parts):
             part = parts[index]
@@ -223,7 +224,9 @@ class Live:
                     message["status"] = 3
                 status = os.dup(fds[3])
                 rows = self._exchange(part, message, fds)
-                pid = next((row[0] for i, row in zip(part.intents, rows, strict=False) if i.name == "clone3" and row[0] > 0), 0)
+                pid = next(
+                    (row[0] for i, row in zip(part.intents, rows, strict=False) if i.name == "clone3" and row[0] > 0), 0
+                )
                 if pid and part.who != "host":
                     adopt: wire.Message = {"adopt": [start.name, pid], "status": 0, "clear": clear}
                     self._exchange(Part("host", ()), adopt, [status])
@@ -236,7 +239,7 @@ class Live:
         return pid
 
     def _quick(self, start: Start) -> int:
-        """The number of the template that the zygote keeps for this kind of program; 0 where the plan is no such kind."""
+        """The number of the template that the zygote keeps for this kind of program; 0 if there is none."""
         key = id(start.template)
         if key not in self._templates:
             shape = [(part.who, part.children) for part in start.template]
@@ -259,7 +262,7 @@ class Live:
         first = start.template[0]
         if rows[-1][1] and rows[-1][1] not in first.intents[len(rows) - 1].tolerate:
             raise CallFailed(start.parts[0], rows)
-        return next(row[0] for i, row in zip(first.intents, rows, strict=False) if i.name == "clone3")
+        return next(int(row[0]) for i, row in zip(first.intents, rows, strict=False) if i.name == "clone3")
 
     def wait(self, name: str, timeout: float | None = None) -> Ended | None:
         running = self.running[name]
@@ -320,7 +323,9 @@ def _directory(image: str) -> str:
         return str(rootfs.image_path(image))
     path = os.path.abspath(image)
     if not os.path.isdir(path):
-        raise ImageError(f"{path} is not a directory", likely="no such path, or a file", look=f"ls -ld {shlex.quote(path)}")
+        raise ImageError(
+            f"{path} is not a directory", likely="no such path, or a file", look=f"ls -ld {shlex.quote(path)}"
+        )
     return path
 
 

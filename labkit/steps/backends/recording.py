@@ -26,7 +26,8 @@ from labkit.steps.backends.base import Backend, CallFailed, Ended, Facts, Part, 
 VERSION = 1
 FRESH = "fresh"
 _NUMBERED = {
-    "processes": ("pid", "parent"), "mounts": ("id", "parent", "shared", "master"), "namespaces": ("inode", "owner", "parent"),
+    "processes": ("pid", "parent"), "mounts": ("id", "parent", "shared", "master"),
+    "namespaces": ("inode", "owner", "parent"),
 }  # fmt: skip
 _PUBLIC = ("kernel", "cgroup_mode", "way", "rootless", "no_cgroup")
 
@@ -148,7 +149,10 @@ class Recording:
         try:
             pid = self.below.start(start)
         except CallFailed as failed:
-            self.answers[before, f"start {start.name}"] = {"part": list(start.parts).index(failed.part), "rows": failed.rows}
+            self.answers[before, f"start {start.name}"] = {
+                "part": list(start.parts).index(failed.part),
+                "rows": failed.rows,
+            }
             raise
         self._keep("pid", pid)
         return pid

@@ -128,7 +128,9 @@ def _parse(text: str) -> dict[tuple[str, str], Any]:
     try:
         lines = [json.loads(line) for line in text.splitlines() if line]
         if lines[0]["labkit-recording"] != VERSION:
-            raise ReplayError(f"recording format {lines[0]['labkit-recording']} is not {VERSION}", look="record it anew")
+            raise ReplayError(
+                f"recording format {lines[0]['labkit-recording']} is not {VERSION}", look="record it anew"
+            )
         for line in lines[1:]:
             if isinstance(line, dict):
                 rows.append(line["row"])
