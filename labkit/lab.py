@@ -20,12 +20,13 @@ import os
 import weakref
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from labkit.container import spec
 from labkit.container.arguments import image_of
 from labkit.container.container import Container
 from labkit.container.engine import Engine
+from labkit.container.terminal import Terminal
 from labkit.errors import ClosedError, StepError, errno_text
 from labkit.steps import reading
 from labkit.steps.backends import choose
@@ -37,6 +38,9 @@ from labkit.steps.plan import Plan, parts
 from labkit.steps.snapshot import Snapshot
 from labkit.steps.step import Step
 from labkit.steps.walk import Walk
+
+if TYPE_CHECKING:
+    from labkit.learn.predict import Predict
 
 _open: weakref.WeakSet[Lab] = weakref.WeakSet()
 
@@ -123,6 +127,7 @@ class Lab(Shown):
             workdir=workdir,
             namespaces=namespaces,
             init=init,
+            tty=tty,
         )
         return self.engine.run(image, chosen, tty=tty, stdin=stdin, detach=detach)
 
@@ -132,6 +137,10 @@ class Lab(Shown):
         for container in list(self.engine.containers.values()):
             container.wait(0)
         return dict(self.engine.containers)
+
+    def terminal(self, container: Container, argv: Sequence[str] | str = ("sh",)) -> Terminal:
+        """A program with a terminal of its own in `container`, for who wants to read and write it by descriptor."""
+        return self.engine.terminal(container, argv)
 
     def shell(self, container: Container) -> object:
         """A terminal in `container`: a widget in a notebook, else the command to paste."""
@@ -157,10 +166,15 @@ class Lab(Shown):
 
     # stepping
 
-    def walk(self, plan: Plan, **options: Any) -> Walk:
-        """The step player for `plan`, at its beginning in a fresh lab host."""
+    def walk(self, plan: Plan, *, predict: Sequence[Predict] = ()) -> Walk:
+        """The step player for `plan`, at its beginning in a fresh lab host; `predict`: questions before its steps."""
         self.check_open()
-        return Walk(self, plan, **options)
+        walk = Walk(self, plan)
+        if predict:
+            from labkit.learn.gating import attach
+
+            attach(walk, predict)
+        return walk
 
     def take(self, step: Step) -> tuple[Call, ...]:
         """Take one step; raises StepFailed if one of its calls fails."""

@@ -15,6 +15,7 @@ from labkit.container import joining, spec
 from labkit.container.arguments import argv_of, environment_of, image_of, input_of, name_of, user_of
 from labkit.container.container import Container
 from labkit.container.spec import Spec
+from labkit.container.terminal import Terminal
 from labkit.errors import HostDied, SpecError, StepError, errno_text
 from labkit.linux import nsfs
 from labkit.steps.backends.base import Backend, CallFailed, Ended, Part, Row, Start
@@ -71,6 +72,7 @@ class Engine:
         workdir: str | None = None,
         namespaces: Sequence[str] = spec.NAMESPACES,
         init: bool = False,
+        tty: bool = False,
     ) -> Spec:
         """The Spec of these arguments. Raises SpecError before anything is asked of the kernel."""
         known = image_of(image)
@@ -83,7 +85,7 @@ class Engine:
             raise SpecError(str(error), look="man 7 namespaces") from error
         return Spec(
             name=chosen, image=known, argv=words, hostname=host, environment=environment_of(env),
-            namespaces=tuple(namespaces), user=self._user(user, image), workdir=workdir or "/", init=init,
+            namespaces=tuple(namespaces), user=self._user(user, image), workdir=workdir or "/", init=init, tty=tty,
             cgroup=self.lab.has_cgroups, bind_devices=self.lab.rootless, userxattr=self.lab.rootless,
             uids=((0, 1, 65535),) if self.lab.rootless else ((0, 100000, 65536),),
         )  # fmt: skip
@@ -95,7 +97,7 @@ class Engine:
         """Carry the plan of `spec_` out; wait for the end unless `detach`."""
         self.lab.image(image)
         clear = {"cgroups": [spec_.cgroup_path] if spec_.cgroup else [], "trees": [spec_.directory]}
-        start = Start(spec_.name, spec.template(spec_), spec.HOLE, input_of(stdin), tty, clear)
+        start = Start(spec_.name, spec.template(spec_), spec.HOLE, input_of(stdin), tty, clear=clear)
         container = self._start(start, spec_, spec_.argv, image)
         self.containers[spec_.name] = container
         return self._finish(container, detach)
@@ -122,6 +124,16 @@ class Engine:
         plan = joining.plan(target.spec, target.pid, name, words, workdir=workdir, user=self._user(user, target.image))
         container = self._start(Start(name, plan.parts(), stdin=input_of(stdin)), target.spec, words, target.image)
         return self._finish(container, detach)
+
+    def terminal(self, target: Container, argv: Sequence[str] | str = ("sh",)) -> Terminal:
+        """A program with a terminal of its own in a running container."""
+        self.lab.check_open()
+        words = argv_of(argv)
+        name = f"{target.name}.{next(self._numbers)}"
+        plan = joining.plan(target.spec, target.pid, name, words, workdir="/", user=target.spec.user, tty=True)
+        start = Start(name, plan.parts(), tty=True, open_terminal=True)
+        process = self._finish(self._start(start, target.spec, words, target.image), detach=True)
+        return Terminal(self.lab.backend.terminal(name), process)
 
     def _start(self, start: Start, spec_: Spec, argv: Sequence[str], image: str) -> Container:
         self.lab.touched()

@@ -17,7 +17,7 @@ from labkit.linux import nsfs
 from labkit.linux.calls import Intent, Ret, clone3, close, open_, pidfd_open, setns
 from labkit.linux.constants import CLONE_INTO_CGROUP, CLONE_PARENT, O_DIRECTORY
 from labkit.namespaces.privileges import DropCapabilities, NoNewPrivileges
-from labkit.namespaces.processes import Exec
+from labkit.namespaces.processes import Exec, TakeTerminal
 from labkit.namespaces.roots import ChangeDirectory
 from labkit.namespaces.spawn import Spawn
 from labkit.namespaces.users import BecomeUser
@@ -68,7 +68,16 @@ class SpawnInside(Step):
         return (self.child,)
 
 
-def plan(spec: Spec, pid: int, name: str, argv: tuple[str, ...], *, workdir: str, user: tuple[int, int] | None) -> Plan:
+def plan(
+    spec: Spec,
+    pid: int,
+    name: str,
+    argv: tuple[str, ...],
+    *,
+    workdir: str,
+    user: tuple[int, int] | None,
+    tty: bool = False,
+) -> Plan:
     """The steps that run `argv` as process `name` in the container of `spec`, whose init is `pid` in the lab host."""
     joiner = f"{name}.join"
     steps: list[Step] = [
@@ -79,5 +88,7 @@ def plan(spec: Spec, pid: int, name: str, argv: tuple[str, ...], *, workdir: str
     ]
     if user:
         steps.append(BecomeUser(who=name, uid=user[0], gid=user[1]))
+    if tty:
+        steps.append(TakeTerminal(who=name))
     steps += [NoNewPrivileges(who=name), Exec(who=name, argv=argv, environment=spec.environment)]
     return Plan.of(f"exec in {spec.name}", ("one more process in the container", steps))

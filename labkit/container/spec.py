@@ -19,7 +19,7 @@ from labkit.namespaces.filesystems import BuildDev, HidePaths, MountProc, MountS
 from labkit.namespaces.mounts import Bind, MakePrivate
 from labkit.namespaces.names import LoopbackUp, SetHostname
 from labkit.namespaces.privileges import DropCapabilities, NoNewPrivileges
-from labkit.namespaces.processes import PATH, Environment, Exec, ServeAsInit
+from labkit.namespaces.processes import PATH, Environment, Exec, ServeAsInit, TakeTerminal
 from labkit.namespaces.roots import ChangeDirectory, Chroot, DetachOldRoot, PivotRoot
 from labkit.namespaces.spawn import Spawn, Unshare
 from labkit.namespaces.users import BecomeUser, Extent, MapIds
@@ -51,6 +51,7 @@ class Spec:
     uids: tuple[Extent, ...] = ((0, 100000, 65536),)
     workdir: str = "/"
     init: bool = False
+    tty: bool = False
     cgroup: bool = True
     bind_devices: bool = False
     userxattr: bool = False
@@ -155,6 +156,8 @@ def _rights(spec: Spec) -> Iterator[Step]:
 
 
 def _program(spec: Spec) -> Iterator[Step]:
+    if spec.tty:
+        yield TakeTerminal(who=spec.name)
     if not spec.init:
         yield Exec(who=spec.name, argv=spec.argv, environment=spec.environment)
         return

@@ -132,6 +132,10 @@ def fsopen(fstype: str, flags: int, *, keep: str = "") -> Intent:
     return Intent("fsopen", (fstype, flags), keep)
 
 
+def ioctl(fd: FdLike, request: int, argument: int = 0) -> Intent:
+    return Intent("ioctl", (fd, request, argument))
+
+
 def keyctl_join_session_keyring(name: str | None) -> Intent:
     return Intent("keyctl", (1, name))
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from errno import EACCES, ENOENT, ENOTDIR
 from shlex import quote
 
-from labkit.linux.calls import Intent, Pid, close_range, execve, kill, setsid, wait4
-from labkit.linux.constants import CLOSE_RANGE_CLOEXEC, SIGKILL, decode
+from labkit.linux.calls import Intent, Pid, close_range, execve, ioctl, kill, setsid, wait4
+from labkit.linux.constants import CLOSE_RANGE_CLOEXEC, SIGKILL, TIOCSCTTY, decode
 from labkit.steps.shell import pid_of
 from labkit.steps.step import Step
 
@@ -139,6 +139,31 @@ class NewSession(Step):
     @property
     def title(self) -> str:
         return "start a session without a terminal"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakeTerminal(Step):
+    """Make the terminal on standard input the controlling one of a session of its own.
+
+    Only then does Ctrl-C become a signal, and does a shell have job control. A new session comes first:
+    with the terminal of another session one could type into it.
+
+    See: setsid(2), ioctl_tty(2) "TIOCSCTTY", credentials(7).
+    """
+
+    no_way_back = "a session leader stays one"
+    replaces_shell = True
+
+    def calls(self) -> Iterator[Intent]:
+        yield setsid()
+        yield ioctl(0, TIOCSCTTY)
+
+    def shell(self) -> str:
+        return "setsid --ctty"
+
+    @property
+    def title(self) -> str:
+        return "take the terminal as its own"
 
 
 @dataclass(frozen=True, kw_only=True)

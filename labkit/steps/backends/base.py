@@ -34,8 +34,9 @@ class Part:
 class Start:
     """What it takes to run one program: the parts of its plan, and what it is given to read.
 
-    With a `hole` the `template` is shared by many: the hole stands for the name in it. `clear`
-    names what is to be removed when it has ended: ``{"cgroups": [...], "trees": [...]}``.
+    With `tty` its streams are one terminal, whose other end is read here, or given away with
+    `open_terminal`. With a `hole` the `template` is shared by many: the hole stands for the name in it.
+    `clear` names what is to be removed when it has ended: ``{"cgroups": [...], "trees": [...]}``.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Start:
     hole: str = ""
     stdin: bytes | None = None
     tty: bool = False
+    open_terminal: bool = False
     clear: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
@@ -111,6 +113,9 @@ class Backend(Protocol):
 
     def forget(self, name: str) -> None:
         """Drop the record of an ended program."""
+
+    def terminal(self, name: str) -> int:
+        """The leader's descriptor of the terminal that `name` was started with (`open_terminal`); now the caller's."""
 
     def signal(self, name: str, number: int) -> None:
         """Send it a signal."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from labkit.errors import PlanError
+from labkit.errors import PlanError, ReplayError
 from labkit.steps.backends.base import Ended, Facts, Part, Row, Start
 
 _INIT: Facts = {
@@ -58,6 +58,9 @@ class Dry:
 
     def forget(self, name: str) -> None:
         return
+
+    def terminal(self, name: str) -> int:
+        raise ReplayError("a terminal needs a live lab", look="the VM, or a Linux machine")
 
     def signal(self, name: str, number: int) -> None:
         return

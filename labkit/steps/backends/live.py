@@ -36,6 +36,7 @@ class Live:
         self.actors: dict[str, Channel] = {}
         self.running: dict[str, Running] = {}
         self.info: Facts = dict(self.client.info)
+        self._leaders: dict[str, int] = {}
         self._found: dict[str, str] = {}
         self._templates: dict[int, tuple[int, tuple[Part, ...]]] = {}
         self._pump: Pump | None = None
@@ -57,6 +58,9 @@ class Live:
         for running in self.running.values():
             running.abandon()
         self.running.clear()
+        for leader in self._leaders.values():
+            os.close(leader)
+        self._leaders.clear()
         for channel in self.actors.values():
             channel.close()
         self.actors = {}
@@ -186,6 +190,8 @@ class Live:
 
     def _start(self, start: Start) -> int:
         ends, streams = _open_streams(start)
+        if start.open_terminal:
+            self._leaders[start.name] = streams.pop("stdout")
         status_read, status_write = (end.detach() for end in socket.socketpair())
         mine, theirs = wire.pair()
         running = Running(start.name, Channel(mine), status_read, streams)
@@ -303,6 +309,9 @@ class Live:
     def forget(self, name: str) -> None:
         """Drop an ended program's record."""
         self.running.pop(name, None)
+
+    def terminal(self, name: str) -> int:
+        return self._leaders.pop(name)
 
     def signal(self, name: str, number: int) -> None:
         row = self._exchange(Part("host", (kill(Pid(name), number),)), {}, ())[0]

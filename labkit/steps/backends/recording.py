@@ -178,6 +178,9 @@ class Recording:
     def forget(self, name: str) -> None:
         self.below.forget(name)
 
+    def terminal(self, name: str) -> int:
+        return self.below.terminal(name)
+
     def signal(self, name: str, number: int) -> None:
         self.below.signal(name, number)
         self.history.add("signal", name, number)

@@ -115,6 +115,9 @@ class Replay:
     def forget(self, name: str) -> None:
         return
 
+    def terminal(self, name: str) -> int:
+        raise ReplayError("a terminal needs a live lab", look="the VM, or a Linux machine")
+
     def signal(self, name: str, number: int) -> None:
         self.history.add("signal", name, number)
 
