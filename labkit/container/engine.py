@@ -55,7 +55,7 @@ class Engine:
 
     def reset(self) -> None:
         """All of them are gone with their lab host."""
-        for container in self.containers.values():
+        for container in list(self.containers.values()):
             container._ended(Ended(-9))
         self.containers.clear()
         self._numbers = itertools.count(1)

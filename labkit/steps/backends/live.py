@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import socket
+import termios
 import threading
 import time
 from collections.abc import Sequence
@@ -357,6 +358,7 @@ def _open_streams(start: Start) -> tuple[list[int], dict[str, int]]:
     """The child's three standard descriptors, and ours to read from."""
     if start.tty:
         leader, follower = os.openpty()
+        termios.tcsetwinsize(follower, (24, 80))
         return [follower, os.dup(follower), os.dup(follower)], {"stdout": leader}
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
