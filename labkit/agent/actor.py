@@ -141,6 +141,8 @@ def live(actor: Actor) -> None:
             ready: Prepared | None = born.message.get("prepared")
             if ready is None:
                 titles.set_title(f"labkit:[{born.name}]")
+                if "stdio" not in born.message:  # who looks at it next sees it with its own name and descriptors
+                    wire.send(actor.sock, {"born": True})
             if ready is not None:
                 failed = ready.make(born.name, actor.fds, actor.pids)
                 wire.send(actor.sock, {"rows": failed})

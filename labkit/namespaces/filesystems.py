@@ -45,7 +45,7 @@ class MountProc(Step):
     """
 
     target: str = "/proc"
-    probes = ("mounts",)
+    probes = ("mounts", "files")
 
     def calls(self) -> Iterator[Intent]:
         yield mount("proc", self.target, "proc", _SAFE)
@@ -72,7 +72,7 @@ class MountSysfs(Step):
     """
 
     target: str = "/sys"
-    probes = ("mounts",)
+    probes = ("mounts", "files")
 
     def calls(self) -> Iterator[Intent]:
         yield mount("sysfs", self.target, "sysfs", _SAFE | MS_RDONLY)
@@ -99,7 +99,7 @@ class MountDevpts(Step):
     """
 
     target: str = "/dev/pts"
-    probes = ("mounts",)
+    probes = ("mounts", "files")
 
     def calls(self) -> Iterator[Intent]:
         yield mount("devpts", self.target, "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import socket
@@ -112,6 +113,8 @@ class Live:
         for name, channel in ours.items():
             if born:
                 self.actors[name] = channel
+                with contextlib.suppress(wire.Closed, Stuck):  # it says when it has put on its name
+                    channel.receive(0)
             else:
                 channel.close()
 
