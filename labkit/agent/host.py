@@ -129,12 +129,13 @@ def main(sock: socket.socket, zygote_end: socket.socket, *, scratch: str, cgroup
     except OSError as error:
         wire.send(sock, {"error": [error.errno, str(error.strerror), str(error.filename or "")]})
         os._exit(1)
+    titles.set_title("labkit:[zygote]")  # before the fork: who looks as soon as we are ready finds it by its name
     zygote = os.fork()
     if zygote == 0:
         sock.close()
-        titles.set_title("labkit:[zygote]")
         actor.live(Zygote(zygote_end))
         os._exit(0)
+    titles.set_title("labkit:[host]")
     zygote_end.close()
     watch = select.poll()
     watch.register(os.pidfd_open(zygote), select.POLLIN)

@@ -174,11 +174,11 @@ class Walk(Shown):
         while self.position > position:
             inverse = None if failed_here else self._inverse()
             if inverse is None:
-                ways.append(self._rebuild(position))
+                ways.append(self._rebuild(position, failed=failed_here))
                 break
-            ways.append(f"step {self.position} undone by: {inverse.title}")
+            ways.append(f"step {self.position + 1} undone by: {inverse.title}")
         if failed_here and position == self.position and not ways:
-            ways.append(self._rebuild(position))
+            ways.append(self._rebuild(position, failed=True))
         self.way_back = "; ".join(ways)
         del self.trace.taken[position:]
         self._changed()
@@ -199,13 +199,12 @@ class Walk(Shown):
         self.lab.naming = self._names[self.position].copy()
         return inverse
 
-    def _rebuild(self, position: int) -> str:
+    def _rebuild(self, position: int, *, failed: bool) -> str:
         undone = self.steps[self.position - 1] if self.position else None
-        why = (
-            f"step {self.position} ({undone.title}): {undone.no_way_back}"
-            if undone
-            else "the failed step may have done half"
-        )
+        if failed or undone is None:
+            why = f"step {self.position + 1} failed, and may have done half of what it should"
+        else:
+            why = f"step {self.position} ({undone.title}): {undone.no_way_back}"
         self._begin()
         self.position = 0
         self._replay(position)
