@@ -16,6 +16,7 @@ import os
 import socket
 
 from labkit.agent import look_files
+from labkit.agent.scene import Scene
 from labkit.linux import mountinfo, nsfs, proc, syscalls
 from labkit.linux.constants import CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWUTS
 
@@ -27,59 +28,6 @@ if TYPE_CHECKING:
     Row = dict[str, Any]
 
 KINDS = ("mnt", "pid", "user", "uts", "ipc", "net", "cgroup", "time")
-
-
-class Scene:
-    """The processes of one lab host at one moment, each with its namespaces; pid 1 first, then by age."""
-
-    def __init__(self, host: int, cgroup: str) -> None:
-        self.host, self.cgroup = host, cgroup
-        self.spaces: dict[int, dict[str, int]] = {}
-        self.rows: list[Row] = []
-        for pid in _family(host):
-            try:
-                self.rows.append(self._process(pid))
-            except ProcessLookupError:
-                self.spaces.pop(pid, None)
-        self.pids = [row["pid"] for row in self.rows]
-
-    def _process(self, pid: int) -> Row:
-        status = proc.status(pid)
-        self.spaces[pid] = proc.namespaces(pid)
-        return {
-            "pid": pid,
-            "nspid": [int(n) for n in status["NSpid"].split()],
-            "parent": int(status["PPid"]),
-            "comm": status["Name"],
-            "state": status["State"][:1],
-            "uids": [int(n) for n in status["Uid"].split()],
-            "gids": [int(n) for n in status["Gid"].split()],
-            "groups": [int(n) for n in status["Groups"].split()],
-            "caps": [int(status[f"Cap{name}"], 16) for name in ("Eff", "Prm", "Inh", "Bnd", "Amb")],
-            "no_new_privs": int(status.get("NoNewPrivs", "0")),
-            "command": proc.cmdline(pid),
-            "ns": self.spaces[pid],
-        }
-
-    def first_of(self, kind: str) -> dict[int, int]:
-        """For each namespace of `kind`: its inode and the first process in it (a zombie has left most)."""
-        found: dict[int, int] = {}
-        for pid in self.pids:
-            inode = self.spaces[pid].get(kind)
-            if inode:
-                found.setdefault(inode, pid)
-        return found
-
-
-def _family(pid: int) -> list[int]:
-    """`pid` and all its descendants, in order of birth within each family."""
-    found = [pid]
-    for parent in found:
-        try:
-            found += proc.children(parent)
-        except ProcessLookupError:
-            continue
-    return found
 
 
 def _namespaces(scene: Scene) -> tuple[list[Row], list[int]]:
@@ -278,7 +226,7 @@ def look(host: int, cgroup: str, probes: list[str]) -> tuple[Row, list[int]]:
     unknown = [name for name in probes if name not in PROBES and name not in ("processes", "caps")]
     if unknown:
         return {"error": [22, f"no probe called {', '.join(unknown)}", ""]}, []
-    scene = Scene(host, cgroup)
+    scene = Scene.settled(host, cgroup)
     reply: Row = {"processes": scene.rows}
     fds: list[int] = []
     for name in probes:

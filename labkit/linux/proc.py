@@ -176,6 +176,9 @@ def namespaces(pid: Pid, root: Root = "/proc") -> dict[str, int]:
                 found[kind] = os.stat(f"ns/{kind}", dir_fd=here).st_ino
             except (FileNotFoundError, ProcessLookupError):
                 continue
+            except PermissionError:  # also said when it went between lookup and link: proc_ns_get_link in fs/proc
+                if alive(".", here):
+                    raise
         if not alive(".", here):
             _gone(pid)
         return found
