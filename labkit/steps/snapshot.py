@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TypeVar
 
 from labkit.steps.display import Shown
@@ -70,10 +71,20 @@ class Change(Shown):
     def __str__(self) -> str:
         if self.before is None or self.after is None:
             return f"{self.sign} {self.fact}"
+        return f"~ {self.fact.title}: {self.detail}"
+
+    @property
+    def detail(self) -> str:
+        """For ``~``: each field that has changed; of lists of names who has come (+) and who has gone (-)."""
+        if self.before is None or self.after is None:
+            return ""
         old, new = self.before.state, self.after.state
-        shown = self.after.shown
-        parts = [f"{n} {shown(n, old[n])} -> {shown(n, new[n])}" for n in new if old[n] != new[n]]
-        return f"~ {self.fact.title}: {', '.join(parts)}"
+        return ", ".join(self._moved(name, old[name], new[name]) for name in new if old[name] != new[name])
+
+    def _moved(self, name: str, old: object, new: object) -> str:
+        if isinstance(old, tuple) and isinstance(new, tuple) and all(isinstance(item, str) for item in (*old, *new)):
+            return " ".join([name, *(f"-{i}" for i in old if i not in new), *(f"+{i}" for i in new if i not in old)])
+        return f"{name} {self.fact.shown(name, old)} -> {self.fact.shown(name, new)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,5 +111,19 @@ class Diff(Shown):
     def __len__(self) -> int:
         return len(self.changes)
 
+    def only(self, *probes: str) -> Diff:
+        """The changes of facts of these probes."""
+        return Diff(tuple(change for change in self.changes if change.fact.probe in probes))
+
     def __str__(self) -> str:
-        return "\n".join(str(change) for change in self.changes) or "(nothing that a probe of this step can see)"
+        """A line a change; neighbours of one kind to which the same has happened share a line."""
+        lines = []
+        for (_, _, detail), group in groupby(self.changes, key=lambda c: (c.sign, c.fact.subject[0], c.detail)):
+            same = list(group)
+            if len(same) == 1 or not detail:
+                lines += map(str, same)
+            else:
+                kind = same[0].fact.title.split()[0]
+                titles = ", ".join(change.fact.title.removeprefix(f"{kind} ") for change in same)
+                lines.append(f"~ {kind} {titles}: {detail}")
+        return "\n".join(lines) or "(nothing that a probe of this step can see)"
