@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from hypothesis import strategies as st
+from hypothesis.vendor.pretty import RepresentationPrinter
 
 from labkit.cgroups.make import MakeCgroup, RemoveCgroup
 from labkit.linux.constants import MS_NODEV, MS_NOSUID
@@ -369,6 +370,13 @@ class World:
         return [*made, DetachOldRoot(who=who)] if self.chance(0.5) else made
 
 
+class RandomPlan(Plan):
+    """A plan that Hypothesis prints as one can paste it; by itself it would print the class variables too."""
+
+    def _repr_pretty_(self, printer: RepresentationPrinter, cycle: bool) -> None:
+        printer.text(f"Plan.of({self.name!r}, ('', [\n" + "".join(f"    {step!r},\n" for step in self) + "]))")
+
+
 @st.composite
 def plans(draw: st.DrawFn, smallest: int = 4, largest: int = 12) -> Plan:
     """A valid plan of about `smallest` to `largest` steps (a move may be several).
@@ -387,4 +395,5 @@ def plans(draw: st.DrawFn, smallest: int = 4, largest: int = 12) -> Plan:
         weights, moves = zip(*world.moves(), strict=True)
         (move,) = world.random.choices(moves, weights)
         steps += move()
-    return Plan.of("a random plan", ("whatever comes", steps or [SetHostname(name="alpha")]))
+    return RandomPlan.of("a random plan", ("whatever comes", steps or [SetHostname(name="alpha")]))
+

@@ -81,6 +81,7 @@ class Kill(Step):
         "files",
     )
     no_way_back = "the dead do not come back"
+    names_new_things = True  # or rather takes old ones away, whose numbers the kernel gives out again
 
     def calls(self) -> Iterator[Intent]:
         yield kill(Pid(self.target), self.signal)
@@ -106,6 +107,7 @@ class Reap(Step):
     target: str
     probes = ("processes", "caps", "cgroup", "namespaces", "root", "mounts", "files")
     no_way_back = "an exit status is told once"
+    names_new_things = True  # or rather takes old ones away, whose numbers the kernel gives out again
 
     def calls(self) -> Iterator[Intent]:
         yield wait4(Pid(self.target))

@@ -170,6 +170,7 @@ class Join(Step):
     )
     no_way_back = "the way back to the old namespaces is open only to who kept a descriptor of them"
     replaces_shell = True
+    names_new_things = True  # the namespaces left behind may vanish, and their numbers be given out again
 
     def calls(self) -> Iterator[Intent]:
         yield pidfd_open(Pid(self.target))
@@ -232,6 +233,7 @@ class Enter(Step):
     probes = Join.probes
     no_way_back = Join.no_way_back
     replaces_shell = True
+    names_new_things = True  # the namespaces left behind may vanish, and their numbers be given out again
 
     def calls(self) -> Iterator[Intent]:
         yield open_(self.path)

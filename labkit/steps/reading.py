@@ -22,7 +22,7 @@ _TELLING = {"overlay": ("lowerdir", "upperdir"), "tmpfs": ("mode", "size"), "pro
 def snapshot(raw: Row, probes: Iterable[str], naming: Naming) -> Snapshot:
     """The facts of `probes` in the raw reply of a look. `raw` holds ``processes`` and one list for each probe."""
     wanted = tuple(probes)
-    naming.see(raw["processes"])
+    naming.see(raw["processes"], raw.get("namespaces"))
     facts: list[Fact] = []
     for probe in wanted:
         facts += READERS[probe](raw, naming)
