@@ -102,6 +102,7 @@ def _processes(spec: Spec) -> Iterator[Step]:
     yield Spawn(child=spec.name, namespaces=at_birth, cgroup=spec.cgroup_path)
     if user:
         yield MapIds(child=spec.name, uids=spec.uids, gids=spec.uids)
+        yield BecomeUser(who=spec.name, uid=0, gid=0)  # until now it is the lab's root, who has no number inside
     if "cgroup" in spec.namespaces:  # only now: the new root is the cgroup one is in
         yield Unshare(who=spec.name, namespaces=("cgroup",))
 
