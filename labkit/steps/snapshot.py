@@ -117,7 +117,7 @@ class Diff(Shown):
 
     def __str__(self) -> str:
         """A line a change; neighbours of one kind to which the same has happened share a line."""
-        lines = []
+        lines: list[str] = []
         for (_, _, detail), group in groupby(self.changes, key=lambda c: (c.sign, c.fact.subject[0], c.detail)):
             same = list(group)
             if len(same) == 1 or not detail:
