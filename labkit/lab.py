@@ -218,9 +218,9 @@ class Lab(Shown):
     def ready(self, plan: Plan) -> None:
         """Attach the images that `plan` is made from."""
         for step in plan:
-            for path in getattr(step, "lower", ()):
-                name = path.rpartition("/")[2]
+            for path in (*getattr(step, "lower", ()), getattr(step, "path", ""), getattr(step, "source", "")):
                 if path.startswith(f"{spec.LAB}/images/"):
+                    name = path.split("/")[4]
                     self.image(self._images.get(name, name))
 
     def image(self, image: str) -> str:
