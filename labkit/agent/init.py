@@ -16,10 +16,16 @@ import signal
 _NOT = {"SIGCHLD", "SIGKILL", "SIGSTOP", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGSYS", "SIGABRT"}
 
 
-def serve(main: int) -> None:
-    """Be init for child `main`. Never returns: exits with its status, 128+n where a signal ended it."""
+def listen() -> set[signal.Signals]:
+    """Block what `serve` will wait for, so that from now on nothing is lost; an init without a handler hears nothing."""
     waited = {number for number in signal.Signals if number.name not in _NOT} | {signal.SIGCHLD}
     signal.pthread_sigmask(signal.SIG_BLOCK, waited)
+    return waited
+
+
+def serve(main: int) -> None:
+    """Be init for child `main`. Never returns: exits with its status, 128+n where a signal ended it."""
+    waited = listen()
     while True:
         while True:
             try:

@@ -2,7 +2,7 @@
 
 kill(2) returns before its target has gone. How far the kernel has come with the dying (memory first,
 then descriptors, root and namespaces, then the orphans) would be another picture in each run, so a
-scene with a dying process in it is looked at again.
+scene in which somebody is dying, or has a signal that is still to be delivered, is looked at again.
 
 See: proc(5) "/proc/pid/status", kill(2), pid_namespaces(7).
 """
@@ -57,9 +57,11 @@ class Scene:
     def _process(self, pid: int) -> Row:
         status = proc.status(pid)
         self.spaces[pid] = proc.namespaces(pid)
-        if status["State"][:1] not in "ZX":  # killed and not yet awake, or on its way out: its memory goes first
-            killed = (int(status["SigPnd"], 16) | int(status["ShdPnd"], 16)) & _SIGKILL
-            self.dying |= bool(killed) or "VmSize" not in status or not self.spaces[pid]
+        if status["State"][:1] not in "ZX":  # signalled and not yet awake, or on its way out: its memory goes first
+            pending = int(status["SigPnd"], 16) | int(status["ShdPnd"], 16)
+            stopped = status["State"][:1] in "Tt"  # takes nothing but SIGKILL
+            self.dying |= bool(pending & _SIGKILL if stopped else pending)
+            self.dying |= "VmSize" not in status or not self.spaces[pid]
         return {
             "pid": pid,
             "nspid": [int(n) for n in status["NSpid"].split()],
