@@ -17,7 +17,7 @@ _NOT = {"SIGCHLD", "SIGKILL", "SIGSTOP", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL"
 
 
 def listen() -> set[signal.Signals]:
-    """Block what `serve` will wait for, so that from now on nothing is lost; an init without a handler hears nothing."""
+    """Block what `serve` will wait for, so that from now on nothing is lost: an init without a handler is deaf."""
     waited = {number for number in signal.Signals if number.name not in _NOT} | {signal.SIGCHLD}
     signal.pthread_sigmask(signal.SIG_BLOCK, waited)
     return waited
