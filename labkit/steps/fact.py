@@ -156,6 +156,9 @@ class SysvObject(Fact):
     def title(self) -> str:
         return f"{self.kind} key {self.key} in {self.ns}"
 
+    def __str__(self) -> str:
+        return f"{self.title}: id {self.id}, mode {self.mode:04o}"
+
 
 @dataclass(frozen=True, slots=True)
 class Link(Fact):

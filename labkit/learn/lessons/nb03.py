@@ -44,9 +44,9 @@ PREDICTIONS = (
     Predict(
         id="nb03/three-deep",
         before=3,
-        ask="How many pids will the apprentice have, counted by the lab host?",
+        ask="How many pids will the helper have, counted by the lab host?",
         choices=("1", "2", "3", "4"),
-        answer=lambda taken: len(seen.pids(taken.after, "apprentice")),
+        answer=lambda taken: len(seen.pids(taken.after, "helper")),
         why="One in its own namespace and one in each namespace around it.",
     ),
     Predict(
