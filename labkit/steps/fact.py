@@ -225,6 +225,17 @@ class IdMap(Fact):
     def title(self) -> str:
         return f"id maps of {self.ns}"
 
+    def shown(self, name: str, value: object) -> str:
+        if not isinstance(value, tuple):
+            return str(value)
+        rows = (f"{inside}…{inside + n - 1} is {outside}…{outside + n - 1}" if n > 1 else f"{inside} is {outside}"
+                for inside, outside, n in value)  # fmt: skip
+        return ", ".join(rows) or "empty"
+
+    def __str__(self) -> str:
+        maps = ", ".join(f"{name} {self.shown(name, getattr(self, name))}" for name in ("uid_map", "gid_map"))
+        return f"{self.title}: {maps}, setgroups {self.setgroups}"
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials(Fact):
@@ -250,9 +261,12 @@ class Credentials(Fact):
     def __str__(self) -> str:
         masks = ", ".join(f"{name} {capabilities.summary(getattr(self, name))}" for name in CAPABILITY_SETS)
         promise = ", no new privileges" * self.no_new_privs
-        return f"{self.title}: uid {self.uids[0]}, gid {self.gids[0]}, {masks}{promise}"
+        also = f", also in groups {', '.join(map(str, self.groups))}" if self.groups else ""
+        return f"{self.title}: uid {self.uids[0]}, gid {self.gids[0]}{also}, {masks}{promise}"
 
     def shown(self, name: str, value: object) -> str:
+        if isinstance(value, tuple):
+            return ", ".join(map(str, value if name == "groups" else dict.fromkeys(value))) or "none"
         return capabilities.summary(value) if name in CAPABILITY_SETS and isinstance(value, int) else str(value)
 
 
