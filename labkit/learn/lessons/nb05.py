@@ -20,6 +20,17 @@ from labkit.steps.step import Step
 OURS = 200000
 
 
+def bakery() -> list[Step]:
+    """A process that is root in a user namespace of its own, and 100000 outside."""
+    own = Spawn(child="bakery", namespaces=("user",))
+    return [own, MapIds(child="bakery"), BecomeUser(who="bakery", uid=0, gid=0)]
+
+
+def uptime(lab: Renewable, who: str) -> float:
+    """How long the machine has been up, as `who` reads it in /proc/uptime, in seconds."""
+    return float(text(lab.take(ReadFile(who=who, path="/proc/uptime"))).split()[0])
+
+
 def clerk() -> list[Step]:
     """A process without any rights: uid 1000, as a login shell has it."""
     return [Spawn(child="clerk"), BecomeUser(who="clerk", uid=1000, gid=1000), SetDumpable(who="clerk")]
@@ -195,7 +206,7 @@ FORGOTTEN = Fault(
     ],
     mends=[Kill(target="clerk"), Remove(path="/tmp/ledger", directory=True)],
     repaired=lambda facts: not _too_much(facts),
-    tools=["print(lab.snapshot('caps'))", "print(text(lab.take(ReadFile(who='clerk', path='/proc/self/status'))))"],
+    tools=["print(lab.snapshot('caps'))", "print(lab.snapshot('root', 'files'))"],
     hint="a process has one uid, one gid, and a list of further groups. What is in his, and who may change it now?",
     hints=[
         (
