@@ -139,9 +139,8 @@ def _rootless(facts: Snapshot) -> bool:
     return root and named and uid(facts, _parent(facts, "box")) == 1000 and seen.apart(facts, "box", "uts")
 
 
-def _denied(facts: Snapshot) -> bool:
-    maps = seen.one(facts, fact.IdMap, ns=seen.namespace(facts, "box", "user"))
-    return maps is not None and maps.setgroups == "deny"
+def _more(facts: Snapshot) -> bool:
+    return any(seen.apart(facts, "box", kind) for kind in ("mnt", "pid", "net", "ipc"))
 
 
 ROOTLESS = Check(
@@ -149,8 +148,8 @@ ROOTLESS = Check(
     task="A process called box, started by a process of uid 1000. It is root in a user namespace of its own, and "
     "its machine is called box, while the lab host stays lab.",
     accept=[
-        ("nobody helped: the clerk's own id only, and setgroups denied", lambda f: _rootless(f) and _denied(f)),
-        ("a helper with rights wrote the map, as newuidmap does", lambda f: _rootless(f) and not _denied(f)),
+        ("the two walls that are needed, and no more", lambda facts: _rootless(facts) and not _more(facts)),
+        ("a box with more walls than these two", lambda facts: _rootless(facts) and _more(facts)),
     ],
     hints=[
         (
