@@ -12,7 +12,8 @@ from pkgutil import walk_packages
 import labkit
 from labkit.cgroups.make import MakeCgroup, RemoveCgroup
 from labkit.container.joining import SpawnInside
-from labkit.linux.constants import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
+from labkit.linux.constants import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, SIGKILL
+from labkit.namespaces.dumpable import SetDumpable
 from labkit.namespaces.files import ChangeOwner, MakeDirectory, Remove, WriteFile
 from labkit.namespaces.filesystems import BuildDev, HidePaths, MaskPath, MountDevpts, MountProc, MountSysfs
 from labkit.namespaces.mounts import (
@@ -28,7 +29,9 @@ from labkit.namespaces.mounts import (
 from labkit.namespaces.names import LoopbackUp, MakeMessageQueue, SetClockOffsets, SetDomainname, SetHostname
 from labkit.namespaces.privileges import DropCapabilities, NewSessionKeyring, NoNewPrivileges
 from labkit.namespaces.processes import Exec, Kill, NewSession, Reap, ServeAsInit, TakeTerminal
+from labkit.namespaces.reading import ReadFile
 from labkit.namespaces.roots import ChangeDirectory, Chroot, DetachOldRoot, EscapeChroot, PivotRoot
+from labkit.namespaces.signals import SignalPid
 from labkit.namespaces.spawn import Enter, Hold, Join, Spawn, Unshare
 from labkit.namespaces.users import BecomeUser, MapIds
 from labkit.overlay.mount import MountOverlay
@@ -127,6 +130,10 @@ def _processes() -> Iterator[tuple[str, list[Step]]]:
     child = [_ME, Spawn(who="me", child="child"), Exec(who="child", argv=SLEEP)]
     yield "Kill by the parent", [*child, Kill(who="me", target="child")]
     yield "Reap", [*child, Kill(who="me", target="child"), Reap(who="me", target="child")]
+    yield "SignalPid to an init", [Spawn(child="me", namespaces=("pid",)), Spawn(who="me", child="child"),
+                                   SignalPid(who="child", pid=1, signal=SIGKILL)]  # fmt: skip
+    yield "ReadFile", [_ME, ReadFile(who="me", path="/proc/self/uid_map")]
+    yield "SetDumpable", [_ME, BecomeUser(who="me", uid=1000, gid=1000), SetDumpable(who="me")]
     yield "NewSession", [_ME, NewSession(who="me")]
     own = Spawn(child="me", namespaces=("pid",))
     yield "ServeAsInit", [own, Spawn(who="me", child="main"), Exec(who="main", argv=SLEEP), ServeAsInit(who="me", program="main")]
