@@ -21,7 +21,7 @@ def walks(scratch: Path, rounds: int) -> Part:
             walk = lab.walk(plan)
             for _ in plan:
                 took = timed(walk.next)()
-                bare = sum(call.duration for call in walk.calls)
+                bare = sum(call.nanoseconds for call in walk.calls) / 1e9
                 for name, seconds in (("Next", took), ("bare step", bare), ("inspection", took - bare)):
                     taken[name].append(seconds)
             for _ in plan:

@@ -68,7 +68,10 @@ def _mounting() -> Iterator[tuple[str, list[Step]]]:
     yield "Unmount", [_D, _TMPFS, Unmount(target="/tmp/d")]
     yield "Unmount lazily", [_D, _TMPFS, Spawn(child="me"), ChangeDirectory(who="me", path="/tmp/d"),
                              Unmount(target="/tmp/d", lazy=True)]  # fmt: skip
-    yield "Bind", [_D, _E, Mount(type="tmpfs", target="/tmp/e"), Bind(source="/tmp/e", target="/tmp/d", recursive=False)]
+    yield (
+        "Bind",
+        [_D, _E, Mount(type="tmpfs", target="/tmp/e"), Bind(source="/tmp/e", target="/tmp/d", recursive=False)],
+    )
     yield "Bind recursively", [_D, Bind(source="/dev", target="/tmp/d")]
     yield "Bind a file", [WriteFile(path="/tmp/f", text="x"), WriteFile(path="/tmp/g", text="y"),
                           Bind(source="/tmp/f", target="/tmp/g", recursive=False)]  # fmt: skip
@@ -86,7 +89,10 @@ def _mounting() -> Iterator[tuple[str, list[Step]]]:
     yield "HidePaths", [_OWN, MakePrivate(who="me"), HidePaths(who="me")]
     yield "MaskPath a file", [MaskPath(path="/proc/version")]
     yield "MaskPath a directory", [MaskPath(path="/proc/bus", directory=True)]
-    yield "MountOverlay", [MountOverlay(lower=("/usr/share", "/usr/lib"), directory="/run/lab/o", target="/run/lab/o/root")]
+    yield (
+        "MountOverlay",
+        [MountOverlay(lower=("/usr/share", "/usr/lib"), directory="/run/lab/o", target="/run/lab/o/root")],
+    )
 
 
 def _roots() -> Iterator[tuple[str, list[Step]]]:
@@ -100,7 +106,11 @@ def _roots() -> Iterator[tuple[str, list[Step]]]:
 
 
 def _overlay(who: str) -> list[Step]:
-    return [MountOverlay(who=who, lower=("/run/lab/images/busybox",), directory=f"/run/lab/{who}", target=f"/run/lab/{who}/root")]
+    return [
+        MountOverlay(
+            who=who, lower=("/run/lab/images/busybox",), directory=f"/run/lab/{who}", target=f"/run/lab/{who}/root"
+        )
+    ]
 
 
 def _inside() -> Iterator[tuple[str, list[Step]]]:
@@ -136,7 +146,10 @@ def _processes() -> Iterator[tuple[str, list[Step]]]:
     yield "SetDumpable", [_ME, BecomeUser(who="me", uid=1000, gid=1000), SetDumpable(who="me")]
     yield "NewSession", [_ME, NewSession(who="me")]
     own = Spawn(child="me", namespaces=("pid",))
-    yield "ServeAsInit", [own, Spawn(who="me", child="main"), Exec(who="main", argv=SLEEP), ServeAsInit(who="me", program="main")]
+    yield (
+        "ServeAsInit",
+        [own, Spawn(who="me", child="main"), Exec(who="main", argv=SLEEP), ServeAsInit(who="me", program="main")],
+    )
 
 
 def _namespaces() -> Iterator[tuple[str, list[Step]]]:
@@ -145,11 +158,15 @@ def _namespaces() -> Iterator[tuple[str, list[Step]]]:
         yield f"Unshare the {kind} namespace", [_ME, Unshare(who="me", namespaces=(kind,))]
     yield "Spawn into a cgroup", [MakeCgroup(path="/sys/fs/cgroup/g"), Spawn(child="me", cgroup="/sys/fs/cgroup/g")]
     yield "Spawn after unshare of pid", [_ME, Unshare(who="me", namespaces=("pid",)), Spawn(who="me", child="first")]
-    yield "Spawn three deep", [Spawn(child="one", namespaces=("pid",)), Spawn(who="one", child="two", namespaces=("pid", "uts")),
-                               Spawn(who="two", child="three", namespaces=("pid",))]  # fmt: skip
+    two = Spawn(who="one", child="two", namespaces=("pid", "uts"))
+    three = Spawn(who="two", child="three", namespaces=("pid",))
+    yield "Spawn three deep", [Spawn(child="one", namespaces=("pid",)), two, three]
     other = Spawn(child="other", namespaces=("uts", "ipc", "net", "cgroup", "mnt"))
     for kind in ("mnt", "uts", "ipc", "net", "cgroup"):
-        yield f"Join the {kind} namespace", [other, Spawn(child="me"), Join(who="me", target="other", namespaces=(kind,))]
+        yield (
+            f"Join the {kind} namespace",
+            [other, Spawn(child="me"), Join(who="me", target="other", namespaces=(kind,))],
+        )
     yield "Join the pid namespace", [Spawn(child="other", namespaces=("pid",)), _ME,
                                      Join(who="me", target="other", namespaces=("pid",))]  # fmt: skip
     yield "Join the user namespace", [Spawn(child="other", namespaces=("user",)), MapIds(child="other"), _ME,
@@ -157,7 +174,10 @@ def _namespaces() -> Iterator[tuple[str, list[Step]]]:
     for kind in ("uts", "ipc", "net", "cgroup"):
         hold = Hold(target="other", namespace=kind, path=f"/run/netns/{kind}")
         yield f"Hold the {kind} namespace", [other, hold]
-        yield f"Enter the {kind} namespace", [other, hold, _ME, Enter(who="me", path=f"/run/netns/{kind}", namespace=kind)]
+        yield (
+            f"Enter the {kind} namespace",
+            [other, hold, _ME, Enter(who="me", path=f"/run/netns/{kind}", namespace=kind)],
+        )
     yield "SpawnInside", [Spawn(child="other", namespaces=("uts", "pid")), Spawn(child="joiner"),
                           SpawnInside(who="joiner", pid=3, child="inner", namespaces=("uts", "pid"))]  # fmt: skip
 

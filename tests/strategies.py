@@ -396,4 +396,3 @@ def plans(draw: st.DrawFn, smallest: int = 4, largest: int = 12) -> Plan:
         (move,) = world.random.choices(moves, weights)
         steps += move()
     return RandomPlan.of("a random plan", ("whatever comes", steps or [SetHostname(name="alpha")]))
-

@@ -105,7 +105,16 @@ def _mounts(scene: Scene) -> tuple[list[Row], list[int]]:
                 "options": ",".join(m.options), "shared": m.shared, "master": m.master, "unbindable": m.unbindable,
                 "fstype": m.type, "source": m.source, "super_options": ",".join(m.super_options),
             })  # fmt: skip
+    _hide_the_machine(rows)
     return rows, []
+
+
+def _hide_the_machine(mounts: list[Row]) -> None:
+    """Images come from the real disk; which device and directory that is says nothing about the lab."""
+    images = {(row["source"], row["root"]) for row in mounts if row["mountpoint"].startswith("/run/lab/images/")}
+    for row in mounts:
+        if (row["source"], row["root"]) in images:
+            row |= {"source": "image", "root": "/", "fstype": "image", "options": "ro", "super_options": ""}
 
 
 def _within(pid: int, kind: str, flag: int, read: Callable[[], Any]) -> Any:

@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import signal
 import socket
 
 from labkit.agent import actor, host, journal, look, rootless, wire
+from labkit.agent.window import Window
 from labkit.linux import cgroup2, mountinfo, syscalls, titles
 from labkit.linux.constants import (
     AT_EMPTY_PATH,
@@ -37,10 +39,6 @@ from labkit.linux.constants import (
     SIGCHLD,
 )
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    pass
-
 _NAMESPACES = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC
 
 
@@ -57,6 +55,7 @@ class Supervisor:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.rootless = os.geteuid() != 0
+        owner = 0 if self.rootless else int(os.environ.get("SUDO_UID", "0"))  # sudo's word, not its caller's
         parent = journal.base()
         self.buried = journal.bury_dead(parent)
         if self.rootless:
@@ -64,6 +63,7 @@ class Supervisor:
         self.journal = journal.Journal.create(parent)
         self.cgroup, self.no_cgroup = "", ""
         self.make_cgroup()
+        self.window = Window(self.journal.directory, owner)
         self.host: Host | None = None
         self.generation = 0
 
@@ -95,6 +95,7 @@ class Supervisor:
         pid, error, _, _ = syscalls.invoke("clone3", (clone,))
         if pid == 0:
             self.sock.close()
+            self.window.close()
             ours.close()
             zygote.close()
             if self.host:
@@ -159,10 +160,16 @@ class Supervisor:
         if what == "attach":
             return self.attach(message["path"])
         if what == "look":
-            if self.host is None:
-                return {"error": [3, "the lab host is gone", ""]}, []
-            return look.look(self.host.pid, self.host.cgroup, message["probes"])
+            return self.look(message["probes"])
         return {"error": [22, f"no such request: {what}", ""]}, []
+
+    def look(self, probes: list[str]) -> tuple[wire.Message, list[int]]:
+        """The facts of `probes` as rows, and what it takes to read them: where the lab's own places begin."""
+        if self.host is None:
+            return {"error": [3, "the lab host is gone", ""]}, []
+        reply, fds = look.look(self.host.pid, self.host.cgroup, probes)
+        base = f"/{os.path.basename(self.cgroup)}/h{self.generation}" if self.cgroup else ""
+        return {**reply, "scratch": self.journal.scratch, "cgroup_base": base}, fds
 
     def hello(self) -> wire.Message:
         """What the notebook should know of its lab."""
@@ -181,23 +188,35 @@ class Supervisor:
 
     def serve(self) -> None:
         """Answer until the notebook is gone, then leave nothing behind."""
+        waiting = select.poll()
+        waiting.register(self.sock, select.POLLIN)
+        waiting.register(self.window, select.POLLIN)
         try:
             while True:
-                message, fds = wire.receive(self.sock)
-                for fd in fds:
-                    os.close(fd)
-                reply, out = self.answer(message)
-                reply["seq"] = message.get("seq")
-                try:
-                    wire.send(self.sock, reply, out)
-                finally:
-                    for fd in out:
-                        os.close(fd)
+                ready = [fd for fd, _ in waiting.poll()]
+                if self.sock.fileno() in ready:
+                    self.serve_once()
+                if self.window.fileno() in ready:
+                    self.window.open(self.look)
         except wire.Closed:
             pass
         finally:
             self.end_host()
+            self.window.close()
             self.journal.bury()
+
+    def serve_once(self) -> None:
+        """One request of the notebook."""
+        message, fds = wire.receive(self.sock)
+        for fd in fds:
+            os.close(fd)
+        reply, out = self.answer(message)
+        reply["seq"] = message.get("seq")
+        try:
+            wire.send(self.sock, reply, out)
+        finally:
+            for fd in out:
+                os.close(fd)
 
 
 def main() -> None:

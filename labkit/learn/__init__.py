@@ -12,7 +12,7 @@ trace, an exercise and a repair by the facts that the supervisor reads, a quiz b
 
 from __future__ import annotations
 
-from labkit.learn import progress
+from labkit.learn import progress, seen
 from labkit.learn.answers import NUMBER, TEXT
 from labkit.learn.check import Check, Verdict
 from labkit.learn.course import Lesson
@@ -24,5 +24,5 @@ from labkit.learn.quiz import Marked, Question, Quiz, Sitting
 
 __all__ = [
     "NUMBER", "TEXT", "Check", "Fault", "Feedback", "Gate", "Lesson", "Marked", "Planted", "Predict", "Question",
-    "Quiz", "Sitting", "Verdict", "attach", "gate", "lesson", "progress",
+    "Quiz", "Sitting", "Verdict", "attach", "gate", "lesson", "progress", "seen",
 ]  # fmt: skip

@@ -92,6 +92,10 @@ class Check(Shown):
 
         return judge(self, lab, kind="check", book=book)
 
+    def pose(self, lab: LabLike, *, book: Book = book) -> Posed:
+        """The exercise in this lab, to be shown: the task, and in a notebook a Check button."""
+        return Posed(self, lab, book)
+
     def solve(self, lab: LabLike) -> None:
         """Take the model way. For CI, and for who has tried."""
         if self.model is None:
@@ -100,6 +104,29 @@ class Check(Shown):
 
     def __str__(self) -> str:
         return f"exercise {self.id}: {self.task}"
+
+
+class Posed(Shown):
+    """An exercise that a lab is asked to solve. `last` is the latest verdict."""
+
+    def __init__(self, task: Check, lab: LabLike, book: Book) -> None:
+        self.task, self.lab, self._book = task, lab, book
+        self.last: Verdict | None = None
+        self._listeners: list[Callable[[], None]] = []
+
+    def check(self) -> Verdict:
+        """Have the lab judged as it is now."""
+        self.last = self.task.run(self.lab, book=self._book)
+        for listener in self._listeners:
+            listener()
+        return self.last
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when there is a new verdict."""
+        self._listeners.append(listener)
+
+    def __str__(self) -> str:
+        return f"{self.task}\n  {self.last}" if self.last else str(self.task)
 
 
 def check_probes(subject: str, probes: Sequence[str]) -> None:

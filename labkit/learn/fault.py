@@ -107,6 +107,8 @@ class Planted(Shown):
         self.fault, self._lab, self._inverses, self._book = fault, weakref.ref(lab), inverses, book
         self.generation = generation
         self.repaired = False
+        self.last: Verdict | None = None
+        self._listeners: list[Callable[[], None]] = []
 
     @property
     def lab(self) -> LabLike:
@@ -124,15 +126,23 @@ class Planted(Shown):
 
     def check(self) -> Verdict:
         """Is it repaired? Written down in the progress."""
+        self.last = self._verdict()
+        self.repaired = self.repaired or self.last.solved
+        for listener in self._listeners:
+            listener()
+        return self.last
+
+    def _verdict(self) -> Verdict:
         from labkit.learn.judging import judge
 
         if self.lab.generation != self.generation:
-            return Verdict(
-                self.fault.id, False, hint="a fresh lab host has no fault, and nobody has found it; plant it again"
-            )
-        verdict = judge(self.fault, self.lab, kind="fault", book=self._book)
-        self.repaired = self.repaired or verdict.solved
-        return verdict
+            hint = "a fresh lab host has no fault, and nobody has found it; plant it again"
+            return Verdict(self.fault.id, False, hint=hint)
+        return judge(self.fault, self.lab, kind="fault", book=self._book)
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when there is a new verdict."""
+        self._listeners.append(listener)
 
     def repair(self) -> None:
         """The model repair: afterwards the lab is as it was before planting."""

@@ -19,6 +19,7 @@ from labkit.learn.progress import Book, book
 from labkit.steps.display import Shown
 from labkit.steps.plan import Plan
 from labkit.steps.trace import Trace
+from labkit.steps.walk import Gate as Asks
 
 _OFF = ("off", "0", "no", "false")
 _instructor: list[bool] = []
@@ -37,7 +38,7 @@ class Walking(Protocol):
     plan: Plan
     trace: Trace
     position: int
-    gate: Callable[[int], None] | None
+    gate: Asks | None
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call `listener` when position or trace have changed."""

@@ -28,7 +28,7 @@ from labkit.steps.plan import Plan
 from labkit.steps.snapshot import Snapshot
 from labkit.steps.step import Step
 
-_PACKAGE = str(Path(__file__).parents[2])
+PACKAGE = str(Path(__file__).parents[2])
 _BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from labkit.learn.referee import main; main()"
 _PATIENCE = 60.0
 
@@ -106,7 +106,7 @@ def labels(lab: LabLike) -> dict[str, str]:
 def _ask_referee(identity: str, kind: str, run: str, names: dict[str, str], file: str) -> Verdict:
     question = {"id": identity, "kind": kind, "run": run, "labels": names, "progress": file}
     # -I: no variable and no directory of the caller's decides what is imported
-    command = [sys.executable, "-I", "-c", _BOOT, _PACKAGE]
+    command = [sys.executable, "-I", "-c", _BOOT, PACKAGE]
     try:
         done = subprocess.run(
             command, input=json.dumps(question), capture_output=True, text=True, timeout=_PATIENCE, check=False

@@ -1,8 +1,7 @@
 """Looking at somebody's lab without their Python: through the socket on which its supervisor answers looks.
 
-The supervisor listens at ``look.sock`` in the lab's run directory. It takes one question a connection,
-answers only ``look``, and only to root and to the user whose lab it is. Before believing it, we compare
-who is at the other end (SO_PEERCRED: the kernel's word) with the journal beside the socket.
+The supervisor listens in the lab's run directory (`labkit.agent.window`). Before believing what is said there, we
+compare who is at the other end (SO_PEERCRED: the kernel's word) with the journal beside the socket.
 
 See: unix(7) "SO_PEERCRED", SOCK_SEQPACKET.
 """
@@ -16,14 +15,13 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from labkit.agent import wire
+from labkit.agent import window, wire
 from labkit.linux import proc
 from labkit.steps import reading
 from labkit.steps.naming import HOST, INIT, Naming
 from labkit.steps.snapshot import Snapshot
 
 Row = dict[str, Any]
-SOCKET = "look.sock"
 _PATIENCE = 20.0
 _ZYGOTE = "labkit:[zygote]"
 
@@ -50,7 +48,7 @@ def look(run: str, probes: Sequence[str]) -> Row:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
             sock.settimeout(_PATIENCE)
             here = f"/proc/self/fd/{directory}"  # short, whatever the path; and journal and socket are from one place
-            sock.connect(f"{here}/{SOCKET}")
+            sock.connect(f"{here}/{window.NAME}")
             _believe(sock, here)
             wire.send(sock, {"op": "look", "probes": [p for p in probes if p != "processes"]})
             reply, fds = wire.receive(sock)

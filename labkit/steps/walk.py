@@ -46,13 +46,23 @@ class Ground(Protocol):
         """What a trace says of the machine."""
 
 
+class Gate(Protocol):
+    """What stands between a walk and its next step: predictions that want an answer first."""
+
+    def __call__(self, position: int, /) -> None:
+        """Refuse with a LabError, or let the step at `position` be taken."""
+
+    def answer(self, where: int | str | None, value: object, /) -> str:
+        """Take an answer; returns the choice that was meant."""
+
+
 class Walk(Shown):
     """A plan, a lab and a position: `position` steps have been taken.
 
     `gate` is asked before each step and may refuse with a LabError (a prediction not yet made).
     """
 
-    def __init__(self, lab: Ground, plan: Plan, *, gate: Callable[[int], None] | None = None) -> None:
+    def __init__(self, lab: Ground, plan: Plan, *, gate: Gate | None = None) -> None:
         self.lab, self.plan, self.gate = lab, plan, gate
         self.position = 0
         self.way_back = ""
@@ -98,6 +108,15 @@ class Walk(Shown):
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call `listener` whenever position, trace or error have changed."""
         self._listeners.append(listener)
+
+    def answer(self, value: object, *, where: int | str | None = None) -> str:
+        """Answer the prediction that is asked here, or at `where` (a position, an id); returns the choice taken.
+
+        Raises LearnError for what is not among the choices, WalkError where nothing is asked.
+        """
+        if self.gate is None:
+            raise WalkError("this walk asks nothing", look="lab.walk(plan, predict=…) puts questions before its steps")
+        return self.gate.answer(where, value)
 
     # moving
 

@@ -11,16 +11,30 @@ from typing import Any
 
 def install() -> None:
     """Let walks show themselves as step players, and facts as pictures. Cheap, and harmless to repeat."""
+    from labkit.learn.check import Posed
+    from labkit.learn.fault import Planted
+    from labkit.learn.quiz import Sitting
+    from labkit.learn.table import Table
     from labkit.steps.display import register
     from labkit.steps.walk import Walk
-    from labkit.view import renderers, theme
+    from labkit.view import renderers, tables, theme
 
     renderers.register_all()
     register(Walk, _player)
+    for kind in (Posed, Planted, Sitting):
+        register(kind, _card)
+    register(Table, lambda table: {"text/html": tables.progress_html(table)})
     theme.install()
 
 
 def _player(walk: Any) -> dict[str, Any]:
-    from labkit.view import player
+    from labkit.view import cards, player
 
+    cards.connect(walk)
     return player.bundle(walk)
+
+
+def _card(thing: Any) -> dict[str, Any]:
+    from labkit.view import cards
+
+    return cards.bundle(thing)

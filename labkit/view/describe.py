@@ -14,9 +14,7 @@ import re
 from typing import Any
 
 from labkit.errors import LabError, StepError, errno_name
-from labkit.linux import capabilities
 from labkit.steps.call import Call, render
-from labkit.steps.fact import Credentials, Fact
 from labkit.steps.plan import Plan
 from labkit.steps.snapshot import Change
 from labkit.steps.step import Step
@@ -27,7 +25,6 @@ Json = dict[str, Any]
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(0-9])")
 _ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|cf|resp|vs|approx)\.$")
-_SETS = {name for name, _ in capabilities.SETS}
 
 
 def plan(plan: Plan) -> Json:
@@ -44,6 +41,7 @@ def moment(walk: Walk) -> Json:
     """Where the walk stands: the step that is looked at, the one that comes next, and how the way back was."""
     position, total = walk.position, len(walk.plan)
     tried = walk.trace.taken[position] if len(walk.trace.taken) > position else None
+    shown: Json | None
     if tried is not None:
         shown = taken(tried, walk.plan)
     elif position:
@@ -108,31 +106,17 @@ def call(made: Call) -> Json:
 
 
 def change(made: Change) -> Json:
-    """One difference: its sign, what it is about, and the rest of the fact or, for ``~``, each field before and after."""
+    """One difference: its sign, what it is about, the rest of the fact; for ``~`` each field before and after."""
     row: Json = {"sign": made.sign, "probe": made.fact.probe, "title": made.fact.title, "rest": "", "fields": []}
     if made.before is not None and made.after is not None:
         old, new = made.before.state, made.after.state
         names = [name for name in new if old[name] != new[name]]
-        row["fields"] = [[_field(n), value(made.before, n, old[n]), value(made.after, n, new[n])] for n in names]
+        row["fields"] = [
+            [n.replace("_", " "), made.before.shown(n, old[n]), made.after.shown(n, new[n])] for n in names
+        ]
     else:
         row["rest"] = str(made.fact).removeprefix(made.fact.title).lstrip(": ")
     return row
-
-
-def value(fact: Fact, field: str, held: object) -> str:
-    """One field in words: capability sets by their names, an empty value as ``nothing``."""
-    if isinstance(fact, Credentials) and field in _SETS and isinstance(held, int):
-        return capabilities.summary(held)
-    if isinstance(held, tuple):
-        between = ", " if any(isinstance(item, tuple) for item in held) else " "
-        return between.join(value(fact, field, item) for item in held) or "nothing"
-    if isinstance(held, bool):
-        return "yes" if held else "no"
-    return str(held) if held not in ("", None) else "nothing"
-
-
-def _field(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def error(fault: LabError) -> Json:

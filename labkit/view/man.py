@@ -42,7 +42,9 @@ def page(name: str, *, columns: int = 78) -> tuple[Run, ...]:
             timeout=_SECONDS,
         )
     except FileNotFoundError:
-        raise LabError("the program man is not installed here", look="apt install man-db manpages manpages-dev") from None
+        raise LabError(
+            "the program man is not installed here", look="apt install man-db manpages manpages-dev"
+        ) from None
     except subprocess.TimeoutExpired:
         raise LabError(f"man took over {_SECONDS} s for {name}", look=f"man {section} {topic}, in a terminal") from None
     text = done.stdout.decode("utf-8", "replace").strip("\n")
@@ -62,7 +64,9 @@ def runs(text: str) -> tuple[Run, ...]:
     (('b', 'NA'), ('', ' is '), ('i', 'it'), ('', '.'))
     """
     struck = ((_style(m), m[3]) for m in _STRUCK.finditer(text))
-    return tuple((style, "".join(letter for _, letter in group)) for style, group in groupby(struck, lambda pair: pair[0]))
+    return tuple(
+        (style, "".join(letter for _, letter in group)) for style, group in groupby(struck, lambda pair: pair[0])
+    )
 
 
 def _style(struck: re.Match[str]) -> str:

@@ -152,9 +152,9 @@ class Player(anywidget.AnyWidget):
         steps = self.walk.steps
         return {p for step in steps for p in step.man()} | {f"{i.name}(2)" for step in steps for i in step.calls()}
 
-    def _repr_mimebundle_(self, **_: object) -> Bundle:
+    def _repr_mimebundle_(self, **_: object) -> tuple[Bundle, Bundle]:
         """As a cell's result: the same as the walk itself."""
-        return {"text/plain": str(self.walk)} | bundle(self.walk)
+        return {"text/plain": str(self.walk)} | bundle(self.walk), {}
 
 
 _players: WeakKeyDictionary[Walk, Player] = WeakKeyDictionary()

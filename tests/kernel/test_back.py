@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from strategies import plans
 
 from labkit import Lab
@@ -68,7 +75,7 @@ def test_there_and_back_is_as_if_one_had_never_gone_for_a_long_time(lab: Lab, pl
 @settings(max_examples=15, deadline=None, suppress_health_check=_QUIET)
 @given(plan=plans(), data=st.data())
 def test_the_way_forward_again_leads_to_the_same_end(lab: Lab, plan: Plan, data: st.DataObject) -> None:
-    """A back that had left something behind would stumble over it here (EEXIST), or give the next things other names."""
+    """A back that had left something behind would stumble over it here (EEXIST), or give other names."""
     assume(len(plan) > 1)
     n = data.draw(st.integers(0, len(plan) - 1), label="n")
     lab.reset()
@@ -210,7 +217,9 @@ def test_back_after_a_failed_step_takes_away_what_it_did_by_half(lab: Lab) -> No
     same(state(lab), before, walk)
 
 
-@pytest.mark.parametrize(("move", "words"), [("back", "beginning"), ("past", "no position 9"), ("before", "no position -1")])
+@pytest.mark.parametrize(
+    ("move", "words"), [("back", "beginning"), ("past", "no position 9"), ("before", "no position -1")]
+)
 def test_a_position_that_is_not_there_is_refused_in_words(lab: Lab, move: str, words: str) -> None:
     walk = lab.walk(Plan.of("p", ("p", [SetHostname(name="alpha")])))
     with pytest.raises(WalkError, match=words):

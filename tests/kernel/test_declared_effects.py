@@ -61,7 +61,9 @@ def test_random_steps_change_only_what_they_declare_for_a_long_time(lab: Lab, pl
     take_watched(lab, plan)
 
 
-@pytest.mark.parametrize("options", [{}, {"init": True}, {"user": 1000, "workdir": "/tmp"}, {"namespaces": ("uts", "pid")}])
+@pytest.mark.parametrize(
+    "options", [{}, {"init": True}, {"user": 1000, "workdir": "/tmp"}, {"namespaces": ("uts", "pid")}]
+)
 def test_the_steps_of_a_container_change_only_what_they_declare(lab: Lab, options: dict[str, object]) -> None:
     plan = lab.plans.container("busybox", ["sleep", "1000"], hostname="c1", **options)
     lab.ready(plan)

@@ -183,10 +183,7 @@ class Live:
             for row in reply["net"]:
                 row |= rtnl.read(fds[row.pop("fd")])
         reply.pop("seq", None)
-        _hide_the_machine(reply.get("mounts", ()))
-        cgroup = str(self.info.get("cgroup") or "")
-        base = f"/{os.path.basename(cgroup)}/h{self.info['generation']}" if cgroup else ""
-        return {**reply, "scratch": self.info["scratch"], "cgroup_base": base}
+        return reply
 
     def start(self, start: Start) -> int:
         with self._lock:
@@ -340,14 +337,6 @@ def _directory(image: str) -> str:
             f"{path} is not a directory", likely="no such path, or a file", look=f"ls -ld {shlex.quote(path)}"
         )
     return path
-
-
-def _hide_the_machine(mounts: Sequence[dict[str, Any]]) -> None:
-    """Images come from the real disk; which device and directory that is says nothing about the lab."""
-    images = {(row["source"], row["root"]) for row in mounts if row["mountpoint"].startswith("/run/lab/images/")}
-    for row in mounts:
-        if (row["source"], row["root"]) in images:
-            row |= {"source": "image", "root": "/", "fstype": "image", "options": "ro", "super_options": ""}
 
 
 def _ended(running: Running) -> Ended:

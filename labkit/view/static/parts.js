@@ -20,7 +20,7 @@ export function coloured(text) {
   let end = 0;
   for (const match of text.matchAll(TOKEN)) {
     parts.push(text.slice(end, match.index));
-    parts.push(h("span", { class: match[1] ? "lk-string" : "lk-constant" }, match[0]));
+    parts.push(h("span", { class: match[1] ? "lp-string" : "lp-constant" }, match[0]));
     end = match.index + match[0].length;
   }
   parts.push(text.slice(end));

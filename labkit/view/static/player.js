@@ -27,23 +27,23 @@ export default {
     let choosing = false; // the list of steps is open
 
     // what stays, whatever happens
-    const name = h("span", { class: "lk-plan" });
-    const place = h("span", { class: "lk-place" });
-    const track = h("div", { class: "lk-track", "aria-hidden": "true" });
-    const waiting = h("span", { class: "lk-waiting" });
+    const name = h("span", { class: "lp-plan" });
+    const place = h("span", { class: "lp-place" });
+    const track = h("div", { class: "lp-track", "aria-hidden": "true" });
+    const waiting = h("span", { class: "lp-waiting" });
     const buttons = Object.fromEntries(BUTTONS.map((button) => [button.op, makeButton(button)]));
-    const controls = h("div", { class: "lk-controls", role: "toolbar", "aria-label": "step player" },
+    const controls = h("div", { class: "lp-controls", role: "toolbar", "aria-label": "step player" },
       ...BUTTONS.map(({ op }) => buttons[op]), waiting);
-    const choice = h("div", { class: "lk-choice", hidden: true });
-    const question = h("div", { class: "lk-question", hidden: true });
-    const notice = h("div", { class: "lk-notice", hidden: true, role: "alert" });
-    const step = h("div", { class: "lk-step" });
-    const pages = h("div", { class: "lk-manual", hidden: true });
-    const following = h("div", { class: "lk-next", hidden: true });
-    const voice = h("div", { class: "lk-voice", role: "status", "aria-live": "polite" });
+    const choice = h("div", { class: "lp-choice", hidden: true });
+    const question = h("div", { class: "lp-question", hidden: true });
+    const notice = h("div", { class: "lp-notice", hidden: true, role: "alert" });
+    const step = h("div", { class: "lp-step" });
+    const pages = h("div", { class: "lp-manual", hidden: true });
+    const following = h("div", { class: "lp-ahead", hidden: true });
+    const voice = h("div", { class: "lp-voice", role: "status", "aria-live": "polite" });
     const root = h("div", {
-      class: "lk-player", tabindex: 0, role: "group", "data-lm-suppress-shortcuts": "true", keydown: onKey,
-    }, h("header", { class: "lk-header" }, name, place), track, controls, choice, question, notice, step, pages, following, voice);
+      class: "labkit-player", tabindex: 0, role: "group", "data-lm-suppress-shortcuts": "true", keydown: onKey,
+    }, h("header", { class: "lp-header" }, name, place), track, controls, choice, question, notice, step, pages, following, voice);
 
     // sending
 
@@ -94,7 +94,7 @@ export default {
       const keys = also ? `${key} or ${also === "ArrowLeft" ? "←" : "→"}` : key;
       const label = h("span", {}, icon && op === "back" ? `${icon} ` : "", text, icon && op === "next" ? ` ${icon}` : "");
       return h("button", {
-        class: `lk-button lk-${op}`, title: `${help} (key: ${keys})`, "aria-label": `${text.replace(" …", "")}: ${help}`,
+        class: `lp-button lp-do-${op}`, title: `${help} (key: ${keys})`, "aria-label": `${text.replace(" …", "")}: ${help}`,
         "aria-keyshortcuts": also ? `${key} ${also}` : key, click: () => press(op),
       }, label, h("kbd", { "aria-hidden": "true" }, key));
     }
@@ -104,25 +104,25 @@ export default {
       name.textContent = plan.name;
       root.setAttribute("aria-label", `step player: ${plan.name}`);
       track.replaceChildren(...plan.goals.map(({ goal, steps }) =>
-        h("div", { class: "lk-goal", style: `flex-grow:${steps.length}` }, ...steps.map(({ number, title }) =>
-          h("span", { class: "lk-mark", "data-number": number, title: `${number} · ${title} (${goal})`, click: () => press("goto", number) })))));
+        h("div", { class: "lp-goal", style: `flex-grow:${steps.length}` }, ...steps.map(({ number, title }) =>
+          h("span", { class: "lp-mark", "data-number": number, title: `${number} · ${title} (${goal})`, click: () => press("goto", number) })))));
     }
 
     function showControls() {
       const { position, total, tried } = moment();
       place.replaceChildren(h("b", {}, String(position)), ` of ${total}`);
       place.setAttribute("aria-label", `${position} of ${total} steps taken`);
-      for (const mark of track.querySelectorAll(".lk-mark")) {
+      for (const mark of track.querySelectorAll(".lp-mark")) {
         const number = Number(mark.dataset.number);
-        mark.classList.toggle("lk-done", number <= position);
-        mark.classList.toggle("lk-here", number === (tried ? position + 1 : position));
-        mark.classList.toggle("lk-bad", tried && number === position + 1);
+        mark.classList.toggle("lp-done", number <= position);
+        mark.classList.toggle("lp-here", number === (tried ? position + 1 : position));
+        mark.classList.toggle("lp-bad", tried && number === position + 1);
       }
       for (const [op, button] of Object.entries(buttons)) button.setAttribute("aria-disabled", String(!allowed(op)));
       buttons.goto.setAttribute("aria-expanded", String(choosing));
       const since = pressed.length ? performance.now() - pressed[0].at : 0;
       root.toggleAttribute("aria-busy", pressed.length > 0);
-      root.classList.toggle("lk-dead", dead());
+      root.classList.toggle("lp-dead", dead());
       waiting.textContent = dead()
         ? "The kernel was restarted or stopped, and its lab has gone: this is a picture of what was. Run the cell again."
         : since > PATIENCE ? "Waiting for the kernel: it is running a cell, or it was stopped." : "";
@@ -132,11 +132,11 @@ export default {
       const now = moment();
       const focused = step.contains(document.activeElement);
       showNotice(now);
-      step.replaceChildren(...(now.step ? stepView(now) : [h("p", { class: "lk-none" }, "This plan has no steps.")]));
+      step.replaceChildren(...(now.step ? stepView(now) : [h("p", { class: "lp-none" }, "This plan has no steps.")]));
       if (focused) root.focus({ preventScroll: true });
       following.hidden = !now.next;
       if (now.next) {
-        following.replaceChildren(h("span", { class: "lk-label" }, "Next"), h("b", {}, `${now.next.number} · ${now.next.title}`), h("span", {}, now.next.why));
+        following.replaceChildren(h("span", { class: "lp-label" }, "Next"), h("b", {}, `${now.next.number} · ${now.next.title}`), h("span", {}, now.next.why));
       }
       if (choosing) showChoice();
       say(now);
@@ -145,20 +145,20 @@ export default {
     function stepView({ step: shown, way_back: wayBack, position }) {
       const state = { coming: "comes first", taken: "taken by", failed: "failed, tried by" }[shown.is];
       const about = `Step ${shown.number} · ${shown.goal} · ${state} ${shown.is === "coming" ? "" : shown.who}`;
-      const manuals = shown.man.map((page) => h("button", { class: "lk-small lk-page", title: "read the manual page (key: m)", click: () => openManual(page) }, page));
+      const manuals = shown.man.map((page) => h("button", { class: "lp-small lp-page", title: "read the manual page (key: m)", click: () => openManual(page) }, page));
       return [
-        wayBack ? h("p", { class: "lk-back-note" }, h("span", { class: "lk-label" }, position ? "Back" : "Start"), wayBack) : null,
-        h("div", { class: "lk-about-step" }, h("span", {}, about), h("span", { class: "lk-pages" }, ...manuals)),
+        wayBack ? h("p", { class: "lp-back-note" }, h("span", { class: "lp-label" }, position ? "Back" : "Start"), wayBack) : null,
+        h("div", { class: "lp-about-step" }, h("span", {}, about), h("span", { class: "lp-pages" }, ...manuals)),
         h("h4", {}, shown.title),
-        h("p", { class: "lk-why" }, h("strong", {}, `${shown.what}. `), shown.why === shown.what ? "" : shown.why),
+        h("p", { class: "lp-why" }, h("strong", {}, `${shown.what}. `), shown.why === shown.what ? "" : shown.why),
         shown.error ? errorView(shown.error, "The kernel said no") : null,
-        h("div", { class: "lk-columns" }, callsColumn(shown, openManual), shellColumn(shown, copyLine), changesColumn(shown)),
+        h("div", { class: "lp-columns" }, callsColumn(shown, openManual), shellColumn(shown, copyLine), changesColumn(shown)),
       ].filter(Boolean);
     }
 
     function errorView({ message, likely, look, errno }, title) {
       const row = (term, text) => (text ? h("div", {}, h("dt", {}, term), h("dd", {}, text)) : null);
-      return h("div", { class: "lk-error" }, h("b", {}, `✗ ${title}`), errno ? h("code", {}, ` ${errno}`) : null,
+      return h("div", { class: "lp-error" }, h("b", {}, `✗ ${title}`), errno ? h("code", {}, ` ${errno}`) : null,
         h("p", {}, message), h("dl", {}, row("Likely", likely), row("Look", look)));
     }
 
@@ -196,13 +196,13 @@ export default {
         if (event.key === "Enter" && field.value !== "") press("goto", Number(field.value));
       } });
       const entry = (number, text, who = "") => h("button", {
-        class: number <= position ? "lk-entry lk-done" : "lk-entry", "aria-current": number === position && "step", click: () => press("goto", number),
-      }, h("span", { class: "lk-tick", role: "img", "aria-label": number <= position ? "taken" : "not taken" }, number <= position ? "✓" : "·"),
-        h("span", { class: "lk-number" }, String(number)), h("span", {}, text), h("span", { class: "lk-who" }, who));
+        class: number <= position ? "lp-entry lp-done" : "lp-entry", "aria-current": number === position && "step", click: () => press("goto", number),
+      }, h("span", { class: "lp-tick", role: "img", "aria-label": number <= position ? "taken" : "not taken" }, number <= position ? "✓" : "·"),
+        h("span", { class: "lp-number" }, String(number)), h("span", {}, text), h("span", { class: "lp-who" }, who));
       const goals = model.get("plan").goals.map(({ goal, steps }) =>
-        h("div", { class: "lk-group" }, h("h5", {}, goal), ...steps.map(({ number, title, who }) => entry(number, title, who))));
+        h("div", { class: "lp-group" }, h("h5", {}, goal), ...steps.map(({ number, title, who }) => entry(number, title, who))));
       choice.replaceChildren(h("label", {}, "Go to step ", field, h("kbd", {}, "Enter"), h("kbd", {}, "Esc")),
-        h("div", { class: "lk-groups" }, entry(0, "the beginning"), ...goals));
+        h("div", { class: "lp-groups" }, entry(0, "the beginning"), ...goals));
       if (hadFocus) field.focus();
     }
 
@@ -227,10 +227,10 @@ export default {
       if (!manual) return pages.replaceChildren();
       const text = manual.runs
         ? h("pre", { tabindex: 0, role: "region", "aria-label": `manual page ${manual.man}` }, ...manual.runs.map(([style, part]) => (style ? h(style, {}, part) : part)))
-        : manual.error ? errorView(manual.error, "No page") : h("p", { class: "lk-none" }, "reading …");
-      const close = h("button", { class: "lk-small", title: "close (key: Esc)", click: closeManual }, "Close");
+        : manual.error ? errorView(manual.error, "No page") : h("p", { class: "lp-none" }, "reading …");
+      const close = h("button", { class: "lp-small", title: "close (key: Esc)", click: closeManual }, "Close");
       const hadFocus = pages.contains(document.activeElement);
-      pages.replaceChildren(h("div", { class: "lk-head" }, h("span", { class: "lk-title" }, `Manual page ${manual.man}`), close), text);
+      pages.replaceChildren(h("div", { class: "lp-head" }, h("span", { class: "lp-title" }, `Manual page ${manual.man}`), close), text);
       if (hadFocus) close.focus({ preventScroll: true });
     }
 
@@ -245,7 +245,7 @@ export default {
     async function copyLine() {
       const done = await copy(moment().step.shell);
       voice.textContent = done ? "copied" : "the browser does not allow copying";
-      const button = step.querySelector(".lk-shell .lk-small");
+      const button = step.querySelector(".lp-shell .lp-small");
       button.textContent = done ? "Copied ✓" : "Not allowed";
       setTimeout(() => (button.textContent = "Copy"), 1500);
     }
@@ -267,24 +267,24 @@ export default {
       question.hidden = !open;
       if (!open) return question.replaceChildren();
       const group = `${me}-${open.id}`;
-      const option = (value, index) => h("label", { class: "lk-option" },
+      const option = (value, index) => h("label", { class: "lp-option" },
         h("input", { type: "radio", name: group, value: index, disabled: open.answered, checked: open.answered && open.answer === value }), h("span", {}, String(value)));
-      const line = () => h("input", { type: "text", class: "lk-line-in", disabled: open.answered, value: open.answered ? open.answer : "", "aria-label": "your answer" });
+      const line = () => h("input", { type: "text", class: "lp-line-in", disabled: open.answered, value: open.answered ? open.answer : "", "aria-label": "your answer" });
       const answer = (event) => {
         event.preventDefault();
         const picked = question.querySelector("input:checked");
         const value = open.choices ? picked && open.choices[Number(picked.value)] : question.querySelector("input").value.trim();
         if (value || value === 0) post({ op: "answer", value });
       };
-      question.replaceChildren(h("form", { submit: answer }, h("fieldset", {}, h("legend", {}, h("span", { class: "lk-label" }, "Predict"), ` ${open.text}`),
+      question.replaceChildren(h("form", { submit: answer }, h("fieldset", {}, h("legend", {}, h("span", { class: "lp-label" }, "Predict"), ` ${open.text}`),
         ...(open.choices ? open.choices.map(option) : [line()]),
-        open.answered ? verdict(open) : h("button", { class: "lk-button lk-answer", type: "submit" }, "Answer"))));
+        open.answered ? verdict(open) : h("button", { class: "lp-button lp-answer", type: "submit" }, "Answer"))));
     }
 
     function verdict({ right, feedback }) {
       const word = right === true ? "✓ Right." : right === false ? "✗ Not so." : "";
-      const kind = right === true ? "lk-right" : right === false ? "lk-wrong" : "";
-      return h("p", { class: `lk-verdict ${kind}`, role: "status" }, h("b", {}, word ? `${word} ` : ""), feedback ?? "");
+      const kind = right === true ? "lp-right" : right === false ? "lp-wrong" : "";
+      return h("p", { class: `lp-verdict ${kind}`, role: "status" }, h("b", {}, word ? `${word} ` : ""), feedback ?? "");
     }
 
     // keys

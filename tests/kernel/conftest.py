@@ -1,0 +1,64 @@
+"""Every kernel test gets a lab of its own, and is held to leave nothing on the machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from leaks import Machine, differences
+
+from labkit import Lab
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_progress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests answer questions; the student's own progress is not theirs to write in."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LABKIT_PROGRESS", str(tmp_path_factory.mktemp("progress") / "progress.jsonl"))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Labs of this test process have run directories of their own, so that two workers do not see each other's."""
+    place = Path(f"/run/labkit-test-{os.getpid()}") if os.geteuid() == 0 else tmp_path_factory.mktemp("run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LABKIT_RUN", str(place))
+        yield place
+    shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(own_place: Path) -> Iterator[None]:
+    """The leak check: processes, namespaces, mounts, links, rules, cgroups and run directories as before."""
+    before = Machine.now(own_place)
+    yield
+    deadline = time.monotonic() + 5  # network namespaces, for one, die asynchronously
+    while (left := differences(before, Machine.now(own_place))) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not left, "left behind:\n" + "\n".join(left)
+
+
+@pytest.fixture
+def lab(nothing_is_left: None) -> Iterator[Lab]:
+    """A lab, closed afterwards (`nothing_is_left` comes first, so that it looks when the lab is gone)."""
+    with Lab() as one:
+        yield one
+
+
+@pytest.fixture
+def new_lab(nothing_is_left: None) -> Iterator[Callable[[], Lab]]:
+    """As many labs as a test wants, all closed afterwards."""
+    made: list[Lab] = []
+
+    def make() -> Lab:
+        made.append(Lab())
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
