@@ -28,6 +28,7 @@ from labkit.container.container import Container
 from labkit.container.engine import Engine
 from labkit.container.terminal import Terminal
 from labkit.errors import ClosedError, StepError, errno_text
+from labkit.image.finding import Images
 from labkit.steps import reading
 from labkit.steps.backends import choose
 from labkit.steps.call import Call
@@ -73,7 +74,7 @@ class Lab(Shown):
     """
 
     def __init__(self) -> None:
-        self.backend = choose()
+        self.backend = choose(Images())
         self.info: dict[str, Any] = self.backend.hello()
         self.generation = 1
         self.naming = Naming()

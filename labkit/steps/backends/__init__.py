@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 
-from labkit.steps.backends.base import Backend
+from labkit.steps.backends.base import Backend, Images
 
 
-def choose() -> Backend:
+def choose(images: Images) -> Backend:
     """The backend that the environment asks for."""
     wanted = os.environ.get("LABKIT_BACKEND", "live")
     if wanted == "replay":
@@ -27,5 +27,5 @@ def choose() -> Backend:
     if wanted == "record":
         from labkit.steps.backends.recording import Recording
 
-        return Recording(Live())
-    return Live()
+        return Recording(Live(images))
+    return Live(images)

@@ -73,6 +73,16 @@ class CallFailed(Exception):
         self.part, self.rows = part, rows
 
 
+class Images(Protocol):
+    """Who knows images (`labkit.image`, a room above this one); a live backend is made with it."""
+
+    def find(self, image: str) -> str:
+        """As `Backend.find`."""
+
+    def user(self, image: str, name: str) -> tuple[int, int] | None:
+        """As `Backend.user`."""
+
+
 class Backend(Protocol):
     """The protocol. Errors are those of `labkit.errors`."""
 

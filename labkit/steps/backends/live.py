@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import socket
 import termios
 import threading
@@ -16,10 +15,9 @@ from labkit.agent import wire
 from labkit.agent.client import Channel, Client, Stuck
 from labkit.agent.running import Pump, Running
 from labkit.errors import ActorDied, AgentError, ClosedError, HostDied, ImageError, StepError
-from labkit.image import passwd, rootfs
 from labkit.linux.calls import Fd, Intent, Pid, close, kill, mkdir, move_mount
 from labkit.linux.constants import MOVE_MOUNT_F_EMPTY_PATH
-from labkit.steps.backends.base import CallFailed, Ended, Facts, Part, Row, Start
+from labkit.steps.backends.base import CallFailed, Ended, Facts, Images, Part, Row, Start
 
 _STREAMS = ("stdin", "stdout", "stderr")
 
@@ -33,13 +31,13 @@ class Live:
 
     name = "live"
 
-    def __init__(self) -> None:
+    def __init__(self, images: Images) -> None:
+        self.images = images
         self.client = Client()
         self.actors: dict[str, Channel] = {}
         self.running: dict[str, Running] = {}
         self.info: Facts = dict(self.client.info)
         self._leaders: dict[str, int] = {}
-        self._found: dict[str, str] = {}
         self._templates: dict[int, tuple[int, tuple[Part, ...]]] = {}
         self._pump: Pump | None = None
         self._lock = threading.RLock()
@@ -69,12 +67,10 @@ class Live:
         self._templates.clear()
 
     def find(self, image: str) -> str:
-        if image not in self._found:
-            self._found[image] = _directory(image)
-        return self._found[image]
+        return self.images.find(image)
 
     def user(self, image: str, name: str) -> tuple[int, int] | None:
-        return passwd.user(self.find(image), name)
+        return self.images.user(image, name)
 
     def attach(self, name: str, path: str) -> None:
         try:
@@ -326,17 +322,6 @@ class Live:
                 self._pump = None
             self._let_go()
             self.client.close()
-
-
-def _directory(image: str) -> str:
-    if "/" not in image:
-        return str(rootfs.image_path(image))
-    path = os.path.abspath(image)
-    if not os.path.isdir(path):
-        raise ImageError(
-            f"{path} is not a directory", likely="no such path, or a file", look=f"ls -ld {shlex.quote(path)}"
-        )
-    return path
 
 
 def _ended(running: Running) -> Ended:
