@@ -89,9 +89,12 @@ class Running:
             if kind == "status" and self.code is None:
                 self.code = -9  # the lab host died before it could tell: SIGKILL, as for everything in it
         elif kind == "status":
-            self.code = int(data)
+            code, _, left = data.partition(b" ")
+            self.code = int(code)
             self._close(fd)
             self._drain()
+            if left:  # by what was to be cleared after it
+                self.text["stderr"] += b"labkit: " + left + b"\n"
         else:
             text = self.text[kind]
             text += data

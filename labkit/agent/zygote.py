@@ -12,21 +12,19 @@ See: wait4(2), pidfd_open(2).
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import socket
 
-from labkit.agent import wire
+from labkit.agent import clearing, wire
 from labkit.agent.actor import Actor
+from labkit.agent.clearing import remove_tree as remove_tree
 from labkit.agent.prepared import Prepared, fill
-from labkit.linux import cgroup2
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from labkit.agent.actor import Calls
 
-_CGROUPS = "/sys/fs/cgroup"
 _REASON = "the lab host does not change its own namespaces, root or identity; spawn a process and let that do it"
 
 
@@ -54,7 +52,7 @@ class Zygote(Actor):
         self.poll = select.poll()
         self.poll.register(sock.fileno(), select.POLLIN)
         self.templates: dict[int, tuple[Calls, Prepared]] = {}
-        self.children: dict[int, tuple[str, int, wire.Message]] = {}  # pidfd: (name, status pipe, clean-up)
+        self.children: dict[int, tuple[str, int, int, wire.Message]] = {}  # pidfd: (name, pid, status pipe, clean-up)
 
     def take(self, message: wire.Message, fds: list[int]) -> list[list[object]]:
         status = message.get("status")
@@ -71,34 +69,37 @@ class Zygote(Actor):
             return super().take(message, fds)
         pipe = os.dup(fds[status]) if status is not None else -1
         rows = super().take(message, fds)
-        made = zip(rows, message["calls"], strict=False)
-        born = [call[2] for row, call in made if call[0] == "clone3" and row[0] > 0]
+        made = [call for row, call in zip(rows, message["calls"], strict=False) if not row[1]]
+        born = [call[2] for call in made if call[0] == "clone3"]
         if born:
             self.watch(born[0], pipe, message)
-        elif pipe >= 0:
-            os.close(pipe)
+        else:  # nobody whose end could be the time for it; and what was there before this is another's
+            ours = {call[1][1] for call in made if call[0] == "mkdirat"}
+            clearing.clear({kind: [p for p in ps if p in ours] for kind, ps in message.get("clear", {}).items()})
+            if pipe >= 0:
+                os.close(pipe)
         return rows
 
     def watch(self, name: str, pipe: int, message: wire.Message) -> None:
         """Expect the end of a child, to be told to `pipe` (-1: to nobody)."""
-        pidfd = os.pidfd_open(self.pids[name])
-        self.children[pidfd] = (name, pipe, message.get("clear") or {})
+        pid = self.pids[name]
+        pidfd = os.pidfd_open(pid)
+        self.children[pidfd] = (name, pid, pipe, message.get("clear") or {})
         self.poll.register(pidfd, select.POLLIN)
 
     def reap(self, pidfd: int) -> None:
         """Bury one child. The pipe is written last: who reads the status finds everything cleared."""
-        name, pipe, clear = self.children.pop(pidfd)
+        name, pid, pipe, clear = self.children.pop(pidfd)
         self.poll.unregister(pidfd)
         os.close(pidfd)
-        _, status = os.waitpid(self.pids.pop(name), 0)  # until here the number could not be given to another process
-        for path in clear.get("cgroups", ()):
-            cgroup2.remove(path, root=_CGROUPS)
-        for path in clear.get("trees", ()):
-            remove_tree(path)
+        _, status = os.waitpid(pid, 0)  # until here the number could not be given to another process
+        if self.pids.get(name) == pid:  # else another was born under that name before this one was buried
+            del self.pids[name]
+        left = clearing.clear(clear)
         if pipe >= 0:
             with socket.socket(fileno=pipe) as told:
                 try:
-                    told.send(str(os.waitstatus_to_exitcode(status)).encode(), socket.MSG_NOSIGNAL)
+                    told.send(f"{os.waitstatus_to_exitcode(status)} {left}".encode(), socket.MSG_NOSIGNAL)
                 except OSError:
                     pass  # nobody waits for it any more
 
@@ -114,25 +115,3 @@ class Zygote(Actor):
                     self.take(*wire.receive(self.sock))
                 except wire.Closed:
                     return
-
-
-def remove_tree(path: str, directory: int | None = None) -> None:
-    """rm -rf that never follows a symbolic link and never leaves the file system's tree below `path`."""
-    try:
-        os.rmdir(path, dir_fd=directory)
-        return
-    except FileNotFoundError:
-        return
-    except NotADirectoryError:
-        os.unlink(path, dir_fd=directory)
-        return
-    except OSError as error:
-        if error.errno != errno.ENOTEMPTY:
-            raise
-    inner = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
-    try:
-        for name in os.listdir(inner):
-            remove_tree(name, inner)
-    finally:
-        os.close(inner)
-    os.rmdir(path, dir_fd=directory)

@@ -96,8 +96,7 @@ class Engine:
     def run(self, image: str, spec_: Spec, *, tty: bool, stdin: str | bytes | None, detach: bool) -> Container:
         """Carry the plan of `spec_` out; wait for the end unless `detach`."""
         self.lab.image(image)
-        clear = {"cgroups": [spec_.cgroup_path] if spec_.cgroup else [], "trees": [spec_.directory]}
-        start = Start(spec_.name, spec.template(spec_), spec.HOLE, input_of(stdin), tty, clear=clear)
+        start = Start(spec_.name, spec.template(spec_), spec.HOLE, input_of(stdin), tty, clear=spec.remains(spec_))
         container = self._start(start, spec_, spec_.argv, image)
         self.containers[spec_.name] = container
         return self._finish(container, detach)

@@ -90,6 +90,15 @@ def _parts(spec: Spec) -> tuple[Part, ...]:
     return plan(spec).parts()
 
 
+def remains(spec: Spec) -> dict[str, list[str]]:
+    """What of it the kernel does not clear when its last process has gone."""
+    return {
+        "cgroups": [spec.cgroup_path] if spec.cgroup else [],
+        "mounts": [] if "mnt" in spec.namespaces else [f"{spec.directory}/root"],
+        "trees": [spec.directory],
+    }
+
+
 def _processes(spec: Spec) -> Iterator[Step]:
     if spec.cgroup:
         yield MakeCgroup(path=spec.cgroup_path)
