@@ -27,6 +27,7 @@ from labkit.namespaces.mounts import (
     Unmount,
 )
 from labkit.namespaces.names import LoopbackUp, MakeMessageQueue, SetClockOffsets, SetDomainname, SetHostname
+from labkit.namespaces.ports import Listen, StopListening
 from labkit.namespaces.privileges import DropCapabilities, NewSessionKeyring, NoNewPrivileges
 from labkit.namespaces.processes import Exec, Kill, NewSession, Reap, ServeAsInit, TakeTerminal
 from labkit.namespaces.reading import ReadFile
@@ -117,6 +118,9 @@ def _inside() -> Iterator[tuple[str, list[Step]]]:
     yield "SetHostname", [SetHostname(name="alpha")]
     yield "SetDomainname", [SetDomainname(name="alpha.example")]
     yield "LoopbackUp", [Spawn(child="me", namespaces=("net",)), LoopbackUp(who="me")]
+    yield "Listen", [_ME, Listen(who="me", port=8080)]
+    yield "Listen on one address", [_ME, Listen(who="me", port=80, address="127.0.0.2")]
+    yield "StopListening", [_ME, Listen(who="me", port=8080), StopListening(who="me", port=8080)]
     yield "MakeMessageQueue", [MakeMessageQueue(key=42)]
     yield "SetClockOffsets", [_ME, Unshare(who="me", namespaces=("time",)),
                               SetClockOffsets(who="me", monotonic=86400, boottime=3600)]  # fmt: skip
@@ -136,6 +140,7 @@ def _processes() -> Iterator[tuple[str, list[Step]]]:
     yield "Exec", [_ME, Exec(who="me", argv=SLEEP)]
     yield "Exec with an environment", [_ME, Exec(who="me", argv=("/usr/bin/env", "sleep", "1000"),
                                                  environment=(("PATH", "/bin"), ("A", "it's $A")))]  # fmt: skip
+    yield "Exec with a port", [_ME, Listen(who="me", port=8080), Exec(who="me", argv=SLEEP)]
     yield "Kill", [_ME, Exec(who="me", argv=SLEEP), Kill(target="me")]
     child = [_ME, Spawn(who="me", child="child"), Exec(who="child", argv=SLEEP)]
     yield "Kill by the parent", [*child, Kill(who="me", target="child")]

@@ -17,7 +17,7 @@ import socket
 
 from labkit.agent import look_files
 from labkit.agent.scene import Scene
-from labkit.linux import mountinfo, nsfs, proc, syscalls
+from labkit.linux import mountinfo, nsfs, ports, proc, syscalls
 from labkit.linux.constants import CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWUTS
 
 TYPE_CHECKING = False
@@ -171,9 +171,16 @@ def _net(scene: Scene) -> tuple[list[Row], list[int]]:
 
         fd = _within(pid, "net", CLONE_NEWNET, born_there)
         if fd is not None:
-            rows.append({"ns": inode, "fd": len(fds)})
+            rows.append({"ns": inode, "fd": len(fds), "ports": _ports(scene, pid)})
             fds.append(fd)
     return rows, fds
+
+
+def _ports(scene: Scene, member: int) -> list[list[Any]]:
+    """Address, port and listener (0: nobody of the lab) of each port that is taken where `member` is."""
+    taken = list(ports.listening(member))
+    holders = {link: pid for pid in reversed(scene.pids) for _, link in _links(pid)} if taken else {}
+    return [[address, port, holders.get(f"socket:[{inode}]", 0)] for address, port, inode in taken]
 
 
 def _users(scene: Scene) -> tuple[list[Row], list[int]]:

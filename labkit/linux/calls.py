@@ -144,6 +144,10 @@ def kill(pid: int | Pid, signal: int) -> Intent:
     return Intent("kill", (pid, signal))
 
 
+def listen(fd: FdLike, backlog: int) -> Intent:
+    return Intent("listen", (fd, backlog))
+
+
 def mkdir(path: str, mode: int = 0o755, *, tolerate: tuple[int, ...] = ()) -> Intent:
     return Intent("mkdirat", (AT_FDCWD, path, mode), "", tolerate)
 
@@ -199,6 +203,11 @@ def read(fd: FdLike, size: int) -> Intent:
 
 def recv(fd: FdLike, size: int) -> Intent:
     return Intent("recvfrom", (fd, size, 0, None, None))
+
+
+def rt_sigprocmask(how: int, signals: Sequence[int]) -> Intent:
+    """The C library calls it sigprocmask and lets nobody block the two signals that its threads use."""
+    return Intent("rt_sigprocmask", (how, tuple(signals), None, 8))
 
 
 def send(fd: FdLike, data: bytes) -> Intent:

@@ -2,7 +2,7 @@
 
 One row a call, as in section 2 of the manual. The kind of an argument says two things at once:
 how a value of Python becomes a machine word (`labkit.linux.syscalls`) and how it is shown to a
-reader (`labkit.linux.render`). The *at* forms are used throughout: arm64 never had the others.
+reader (`labkit.steps.call`). The *at* forms are used throughout: arm64 never had the others.
 
 Kinds
     int fd pid mode      a number; fd and pid may also be a name that the executing process resolves
@@ -11,6 +11,7 @@ Kinds
     buf                  bytes going in: becomes two words, address and length
     out                  bytes coming out: the value is the size; becomes two words
     status               an int that the kernel fills in (wait4)
+    sigset gids          numbers of signals, of groups: a bit or an int for each
     MS, CLONE, …         flags of that group in `labkit.linux.constants`
     clone_args …         a structure, see `labkit.linux.structs`
     null                 always a null pointer
@@ -47,6 +48,7 @@ TABLE: dict[str, tuple[int, int, str]] = {
     "keyctl": (250, 219, "operation:KEYCTL name:str?"),
     "kill": (62, 129, "pid:pid signal:SIG"),
     "linkat": (265, 37, "olddirfd:fd old:path newdirfd:fd new:path flags:AT"),
+    "listen": (50, 201, "fd:fd backlog:int"),
     "mkdirat": (258, 34, "dirfd:fd path:path mode:mode"),
     "mknodat": (259, 33, "dirfd:fd path:path mode:NODE device:dev"),
     "mount": (165, 40, "source:path? target:path fstype:str? flags:MS data:str?"),
@@ -63,6 +65,7 @@ TABLE: dict[str, tuple[int, int, str]] = {
     "prctl": (157, 167, "option:PR arg2:int arg3:int arg4:int arg5:int"),
     "read": (0, 63, "fd:fd buf:out"),
     "recvfrom": (45, 207, "fd:fd buf:out flags:int addr:null addrlen:null"),
+    "rt_sigprocmask": (14, 135, "how:SIG_HOW set:sigset oldset:null sigsetsize:int"),
     "sendto": (44, 206, "fd:fd buf:buf flags:int addr:null addrlen:int"),
     "setdomainname": (171, 162, "name:buf"),
     "setgid": (106, 144, "gid:int"),

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from errno import EACCES, ENOENT, ENOTDIR
 from shlex import quote
 
-from labkit.linux.calls import Intent, Pid, close_range, execve, ioctl, kill, setsid, wait4
-from labkit.linux.constants import CLOSE_RANGE_CLOEXEC, SIGKILL, TIOCSCTTY, decode
+from labkit.agent.init import WAITED
+from labkit.linux.calls import Intent, Pid, close_range, execve, ioctl, kill, rt_sigprocmask, setsid, wait4
+from labkit.linux.constants import CLOSE_RANGE_CLOEXEC, SIG_BLOCK, SIGKILL, TIOCSCTTY, decode
 from labkit.steps.shell import pid_of
 from labkit.steps.step import Step
 
@@ -29,7 +30,7 @@ class Exec(Step):
 
     argv: tuple[str, ...]
     environment: Environment = (("PATH", PATH),)
-    probes = ("processes", "caps")
+    probes = ("processes", "caps", "net")
     no_way_back = "the old program is gone from the process's memory"
     ends_shell = True
 
@@ -173,9 +174,10 @@ class ServeAsInit(Step):
     """Do what pid 1 has to do: reap every orphan, pass signals on, end when the program ends.
 
     Most programs do not do this, and need not, unless they are pid 1. As pid 1 they leave zombies and
-    do not hear SIGTERM, because the kernel delivers to an init only what it has a handler for.
+    do not hear SIGTERM, because the kernel delivers to an init only what it has a handler for. This one
+    blocks all signals and waits for them one by one: blocked ones it does get, without a handler too.
 
-    See: pid_namespaces(7) "The namespace init process", wait(2).
+    See: pid_namespaces(7) "The namespace init process", wait(2), sigprocmask(2).
     """
 
     program: str
@@ -183,7 +185,7 @@ class ServeAsInit(Step):
     no_way_back = "its loop ends only with the program"
 
     def calls(self) -> Iterator[Intent]:
-        return iter(())
+        yield rt_sigprocmask(SIG_BLOCK, WAITED)  # from here on no signal is lost; the loop waits for them
 
     def shell(self) -> str:
         return "wait  # bash as pid 1 does reap; it does not pass signals on"

@@ -5,12 +5,21 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from socket import inet_ntoa
 from typing import Any
 
 from labkit.errors import errno_name
 from labkit.linux import capabilities, structs
 from labkit.linux.calls import Fd, Intent, Joined, Pid, Ret
-from labkit.linux.constants import AT_FDCWD, PR_CAP_AMBIENT, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, decode
+from labkit.linux.constants import (
+    AF_INET,
+    AT_FDCWD,
+    PR_CAP_AMBIENT,
+    PR_CAPBSET_DROP,
+    PR_SET_NO_NEW_PRIVS,
+    SIGRTMAX,
+    decode,
+)
 from labkit.linux.signatures import signature
 from labkit.steps.display import Shown
 
@@ -106,7 +115,7 @@ def _argument(kind: str, value: Any) -> str:
     if kind == "strs":
         return "[" + ", ".join(_quote(item) for item in value) + "]"
     if kind == "buf":
-        return f"{_netlink(value) or _quote(value)}, {len(value)}"
+        return f"{_socket(value) or _quote(value)}, {len(value)}"
     if kind == "out":
         return f"…, {value}"
     if kind in ("status", "utsname"):
@@ -117,6 +126,8 @@ def _argument(kind: str, value: Any) -> str:
         return decode("MODE", value)
     if kind == "dev":
         return f"makedev({value >> 8 & 0xFFF}, {value & 0xFF})"
+    if kind == "sigset":
+        return _signals(value)
     if kind == "gids":
         return "[" + ", ".join(map(str, value)) + "]"
     if kind in structs.SIZED or kind in ("cap_header", "cap_data"):
@@ -126,8 +137,19 @@ def _argument(kind: str, value: Any) -> str:
     return str(value)
 
 
-def _netlink(value: bytes) -> str:
-    """A netlink address or link message in words; empty for other bytes."""
+def _signals(numbers: Sequence[int]) -> str:
+    """A set of signals as strace writes it: if it holds more than half of them, by those that it does not hold."""
+    missing = [number for number in range(1, SIGRTMAX + 1) if number not in numbers]
+    shown = missing if len(missing) < len(numbers) else numbers
+    words = (decode("SIG", number).removeprefix("SIG") for number in shown)
+    return "~" * (shown is missing) + f"[{' '.join(words)}]"
+
+
+def _socket(value: bytes) -> str:
+    """An address or a link message in words; empty for other bytes."""
+    if len(value) == 16 and value[:2] == struct.pack("=H", AF_INET):
+        port, address = struct.unpack_from("!H4s", value, 2)
+        return f'{{sa_family=AF_INET, sin_port=htons({port}), sin_addr=inet_addr("{inet_ntoa(address)}")}}'
     if len(value) == 12 and value[:2] == b"\x10\0":
         return "{sa_family=AF_NETLINK, nl_pid=0}"
     if len(value) == 32 and struct.unpack_from("=IH", value) == (32, 19):

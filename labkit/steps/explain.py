@@ -11,6 +11,8 @@ from __future__ import annotations
 from errno import (
     E2BIG,
     EACCES,
+    EADDRINUSE,
+    EADDRNOTAVAIL,
     EBUSY,
     EEXIST,
     EINVAL,
@@ -42,6 +44,9 @@ TABLE: dict[tuple[str, int], tuple[str, str]] = {
     ("clone3", EBUSY): ("the cgroup cannot take processes: it hands controllers to its children", "cat cgroup.subtree_control"),
     ("setns", EINVAL): ("not a namespace of that kind, or one that this process may not enter (it is in it already: user)", "ls -l /proc/self/ns"),
     ("setns", EPERM): ("CAP_SYS_ADMIN is missing in the namespace to be entered", "grep Cap /proc/self/status"),
+    ("bind", EADDRINUSE): ("another socket has this port on this address; it may belong to anybody in this network namespace",
+                           "print(lab.snapshot('net'))"),
+    ("bind", EADDRNOTAVAIL): ("no interface of this network namespace has that address", "ip address"),
     ("mount", ENOENT): ("the target or the source does not exist", "ls -ld of both"),
     ("mount", ENODEV): ("this kernel has no such file system", "cat /proc/filesystems"),
     ("mount", EPERM): ("a user namespace may not mount this, or a complete /proc or /sys is not visible to it", "cat /proc/self/mountinfo"),

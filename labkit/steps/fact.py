@@ -211,6 +211,25 @@ class Route(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class Port(Fact):
+    """A TCP port on which a process listens, in one network namespace."""
+
+    probe = "net"
+    about = ("ns", "address", "port")
+    ns: str
+    address: str
+    port: int
+    process: str = ""
+
+    @property
+    def title(self) -> str:
+        return f"port {self.port} of {self.address} in {self.ns}"
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.process or 'somebody else'} listens"
+
+
+@dataclass(frozen=True, slots=True)
 class IdMap(Fact):
     """The maps of a user namespace as rows ``(first inside, first outside, count)``; outside is the real machine."""
 
@@ -362,8 +381,8 @@ FILE_TYPES = {
 
 TYPES: dict[str, type[Fact]] = {
     t.__name__: t
-    for t in (Process, Namespace, Mount, Uts, SysvObject, Link, Address, Route, IdMap, Credentials, Root, TimeOffsets,
-              CgroupMembership, Cgroup, File)
+    for t in (Process, Namespace, Mount, Uts, SysvObject, Link, Address, Route, Port, IdMap, Credentials, Root,
+              TimeOffsets, CgroupMembership, Cgroup, File)
 }  # fmt: skip
 
 #: every probe there is, in the order in which they are shown

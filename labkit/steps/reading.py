@@ -118,6 +118,8 @@ def _net(raw: Row, naming: Naming) -> Iterator[Fact]:
             yield fact.Address(ns, link_name, address)
         for destination, gateway, link_name in row["routes"]:
             yield fact.Route(ns, destination, gateway, link_name)
+        for address, port, pid in row["ports"]:
+            yield fact.Port(ns, address, port, naming.process(pid))
 
 
 def _users(raw: Row, naming: Naming) -> Iterator[Fact]:
