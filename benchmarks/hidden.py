@@ -1,4 +1,4 @@
-"""A helper process in a mount namespace of its own, in which one directory is hidden, for peers that refuse it."""
+"""A helper process in a mount namespace of its own, for peers that need the machine to look otherwise."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ for line in sys.stdin:
 
 
 class Elsewhere:
-    """Spawns programs in there, and times them there too: an nsenter(1) each time would be part of the figure."""
+    """Spawns programs in there, and times them there too: an nsenter(1) each time would be part of the figure.
 
-    def __init__(self, *, hide: str) -> None:
-        script = f'mount -t tmpfs tmpfs {hide} && exec "$@"'
+    `script` is what a shell does first, in the new mount namespace: mount something over what is to be hidden.
+    """
+
+    def __init__(self, script: str) -> None:
         inside = [sys.executable, "-c", SERVER, os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
         self._server = subprocess.Popen(
-            ["unshare", "--mount", "sh", "-c", script, "sh", *inside],
+            ["unshare", "--mount", "sh", "-ec", f'{script}\nexec "$@"', "sh", *inside],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

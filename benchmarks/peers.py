@@ -1,4 +1,4 @@
-"""What a user would start a container with instead: the C floor, unshare(1), bwrap, crun, runc.
+"""What a user would start a container with instead: two C programs, unshare(1), bwrap, crun, runc.
 
 All run the same `true` in the same root file system, as a program of their own, started by posix_spawn(3) (which is
 vfork(2): the size of this process does not count) with /dev/null for all three descriptors.
@@ -17,11 +17,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from shlex import quote
 
 import labkit
 from benchmarks.hidden import Elsewhere
 from benchmarks.machine import cgroup_mode, own_cgroup2
 from benchmarks.measure import Work
+from benchmarks.same_calls import program as same_calls_program
+from labkit.container.spec import CGROUPS, LAB, Spec, plan
 
 PROGRAM = "/bin/true"
 DEVNULL = tuple((os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_RDWR, 0) for fd in (0, 1, 2))
@@ -72,17 +75,30 @@ def peers(rootfs: Path, scratch: Path) -> Iterator[Peers]:
 
 
 def floor(rootfs: Path, scratch: Path, stack: ExitStack) -> Work:
-    """floor.c, compiled now. Static if there is a static libc: half of a small program's start is ld.so(8)."""
-    compiler, program, cgroup = program_path("gcc"), scratch / "floor", own_cgroup2()
-    if cgroup is None:
-        raise Absent("no cgroup v2 hierarchy is mounted")
-    source = Path(__file__).with_name("floor.c")
-    for options in (["-static"], []):
-        command = [compiler, "-O2", *options, "-o", str(program), str(source)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            return lambda: spawn([str(program), cgroup, str(rootfs), PROGRAM])
-    raise Absent(f"gcc: {last_line(done.stderr)}")
+    """floor.c: the least that may be called a container."""
+    program, cgroup = compiled(Path(__file__).with_name("floor.c"), scratch), cgroup_of_ours()
+    return lambda: spawn([program, cgroup, str(rootfs), PROGRAM])
+
+
+def same_calls(rootfs: Path, scratch: Path, stack: ExitStack) -> Work:
+    """The calls of labkit's own plan as a C program (benchmarks/same_calls.py), where the plan's paths are to be found.
+
+    As in a lab host, /run is a tmpfs with the image below it, and our own cgroup is all of /sys/fs/cgroup.
+    """
+    described = Spec(name="same", image="busybox", argv=("true",))
+    source = scratch / "same.c"
+    source.write_text(
+        same_calls_program(plan(described).parts(), cgroup=described.cgroup_path, directory=described.directory)
+    )
+    program = compiled(source, scratch)
+    script = f"""
+        mount --bind {quote(cgroup_of_ours())} {CGROUPS}
+        mount -t tmpfs -o mode=755 tmpfs /run
+        mkdir -p {LAB}/images/busybox
+        mount --bind {quote(str(rootfs))} {LAB}/images/busybox
+    """
+    elsewhere = stack.enter_context(Elsewhere(script))
+    return lambda: elsewhere.spawn([program])
 
 
 def unshare(rootfs: Path, scratch: Path, stack: ExitStack) -> Work:
@@ -112,11 +128,14 @@ def crun(rootfs: Path, scratch: Path, stack: ExitStack) -> Work:
     program = program_path("crun")
     if cgroup_mode() != "v1 hybrid":
         return oci(program, rootfs, scratch)
-    elsewhere = stack.enter_context(Elsewhere(hide="/sys/fs/cgroup/unified"))
+    elsewhere = stack.enter_context(Elsewhere("mount -t tmpfs tmpfs /sys/fs/cgroup/unified"))
     return oci(program, rootfs, scratch, elsewhere)
 
 
-PREPARE = {"floor": floor, "unshare": unshare, "bwrap": bwrap, "tiny.py": tiny, "crun": crun, "runc": runc}
+PREPARE = {
+    "floor": floor, "same calls in C": same_calls, "unshare": unshare, "bwrap": bwrap, "tiny.py": tiny,
+    "crun": crun, "runc": runc,
+}  # fmt: skip
 
 
 def oci(program: str, rootfs: Path, scratch: Path, elsewhere: Elsewhere | None = None) -> Work:
@@ -139,6 +158,25 @@ def oci(program: str, rootfs: Path, scratch: Path, elsewhere: Elsewhere | None =
         checked(argv())
         return lambda: spawn(argv())
     return lambda: elsewhere.spawn(argv())
+
+
+def compiled(source: Path, scratch: Path) -> str:
+    """Compile a C program now. Static if there is a static libc: half of a small program's start is ld.so(8)."""
+    compiler, program = program_path("gcc"), str(scratch / source.stem)
+    for options in (["-static"], []):
+        command = [compiler, "-O2", *options, "-o", program, str(source)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return program
+    raise Absent(f"gcc: {last_line(done.stderr)}")
+
+
+def cgroup_of_ours() -> str:
+    """The directory below which this process may make cgroups."""
+    cgroup = own_cgroup2()
+    if cgroup is None:
+        raise Absent("no cgroup v2 hierarchy is mounted")
+    return cgroup
 
 
 def program_path(name: str) -> str:
