@@ -107,8 +107,6 @@ class Actor:
         for name, index in message.get("give", {}).items():
             self.fds[name] = fds[index]
         rows = self.make(message, fds)
-        if "init" in message:
-            init.listen()  # before the answer: who reads it may send a signal at once
         wire.send(self.sock, {"rows": rows, "seq": message.get("seq")})
         if "init" in message:
             init.serve(self.pids[message["init"]])

@@ -12,20 +12,14 @@ from __future__ import annotations
 import os
 import signal
 
-#: not forwarded: the kernel's own answers to what the receiver did, and those that cannot be caught
-_NOT = {"SIGCHLD", "SIGKILL", "SIGSTOP", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGSYS", "SIGABRT"}
-
-
-def listen() -> set[signal.Signals]:
-    """Block what `serve` will wait for, so that from now on nothing is lost: an init without a handler is deaf."""
-    waited = {number for number in signal.Signals if number.name not in _NOT} | {signal.SIGCHLD}
-    signal.pthread_sigmask(signal.SIG_BLOCK, waited)
-    return waited
+#: not passed on: the kernel's own answers to what the receiver did, and those that cannot be caught
+_NOT = {"SIGKILL", "SIGSTOP", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGSYS", "SIGABRT"}
+#: what an init has blocked when it begins to serve, so that nothing is lost before it listens
+WAITED = tuple(sorted(int(n) for n in signal.valid_signals() if getattr(n, "name", "") not in _NOT))
 
 
 def serve(main: int) -> None:
-    """Be init for child `main`. Never returns: exits with its status, 128+n where a signal ended it."""
-    waited = listen()
+    """Be init for child `main`, with `WAITED` blocked. Never returns: exits with its status, 128+n after a signal."""
     while True:
         while True:
             try:
@@ -37,6 +31,6 @@ def serve(main: int) -> None:
             if pid == main:
                 code = os.waitstatus_to_exitcode(status)
                 os._exit(code if code >= 0 else 128 - code)
-        number = signal.sigwait(waited)
+        number = signal.sigwait(WAITED)
         if number != signal.SIGCHLD:
             os.kill(main, number)

@@ -39,6 +39,8 @@ def pack(kind: str, value: dict[str, int] | list[int]) -> bytes:
         assert isinstance(value, dict)
         masks = [value["effective"], value["permitted"], value["inheritable"]]
         return struct.pack("=6I", *(m & 0xFFFFFFFF for m in masks), *(m >> 32 for m in masks))
+    if kind == "sigset":  # signal n is bit n-1 of a 64-bit word
+        return struct.pack("=Q", sum(1 << number - 1 for number in value))
     if kind == "gids":
         return struct.pack(f"={len(value)}I", *value)
     assert isinstance(value, dict)

@@ -77,7 +77,7 @@ def _words(name: str, args: tuple[Any, ...]) -> tuple[list[Any], Any]:
         elif kind == "utsname":
             filled = ctypes.create_string_buffer(_UTSNAME)
             words.append(filled)
-        elif kind in ("cap_header", "cap_data", "gids") or kind in structs.SIZED:
+        elif kind in ("cap_header", "cap_data", "gids", "sigset") or kind in structs.SIZED:
             raw = structs.pack(kind, value)
             words.append(raw)
             if kind in structs.SIZED:

@@ -56,7 +56,6 @@ BETWEEN = {
         "wait4": "taking the exit status of a child that has ended",
     },
     "init": {
-        "rt_sigprocmask": "blocking the signals that it will wait for",
         "rt_sigtimedwait": "waiting for one of them",
         "wait4": "reaping",
         "kill": "passing a signal on",
@@ -98,6 +97,10 @@ def value_of(text: str) -> Any:
         return bytes(int(pair, 16) for pair in re.findall(r"\\x(..)", text))
     if text == "NULL":
         return None
+    if text.startswith("~"):  # a set of signals, told by those that are not in it
+        return sorted({*range(1, 65)} - {*value_of(text[1:])})
+    if re.fullmatch(r"\[\d+( \d+)+\]", text):
+        return [int(word) for word in text[1:-1].split()]
     if text.startswith("["):
         return [value_of(part) for part in split(text[1:-1])]
     if text.startswith("{"):

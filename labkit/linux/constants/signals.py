@@ -42,3 +42,8 @@ SIGPWR = 30
 SIGSYS = 31
 SIGRTMIN = 34
 SIGRTMAX = 64
+
+# what rt_sigprocmask(2) does with its set
+SIG_BLOCK = 0
+SIG_UNBLOCK = 1
+SIG_SETMASK = 2
