@@ -62,20 +62,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _doctor(args: argparse.Namespace) -> int:
-    from labkit import doctor
+    from labkit.doctor import main as examine
 
-    return doctor.main(fix=args.fix, as_json=args.json)
+    return examine(fix=args.fix, as_json=args.json)
 
 
 def _agent_command(args: argparse.Namespace) -> int:
     from labkit.agent import start, sudo_rule
 
     way = start.choose()
-    entry = start.__file__.replace("start.py", "__main__.py")
-    print(shlex.join(sudo_rule.COMMAND if way == "sudo" else (sys.executable, "-I", "-S", entry)))
+    print(shlex.join(start.command(way)))
     print(f"# {way}; standard input is the lab's control socket", file=sys.stderr)
     if way == "rootless" and (reason := sudo_rule.refusal()):
-        print(f"# not as root: {reason}", file=sys.stderr)
+        print(f"# not as root: {reason}; {sudo_rule.REMEDY}", file=sys.stderr)
     return 0
 
 

@@ -13,18 +13,21 @@ import contextlib
 import itertools
 import os
 import select
+import signal
 import socket
 import subprocess
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from labkit.agent import start, wire
 from labkit.errors import AgentError, ClosedError
+from labkit.linux import proc
 
 _PATIENCE = 30.0  # seconds that a request may take before the other side is called stuck
+_SLICE = 0.5  # seconds after which one may ask what keeps it
 _all: weakref.WeakSet[Channel] = weakref.WeakSet()
 
 
@@ -48,24 +51,27 @@ class Channel:
         wire.send(self.sock, {**message, "seq": number}, fds)
         return number
 
-    def receive(self, number: int, patience: float | None = _PATIENCE) -> tuple[wire.Message, list[int]]:
-        """The reply to request `number`. Raises wire.Closed, or `Stuck` after `patience` seconds."""
-        deadline = None if patience is None else time.monotonic() + patience
+    def receive(
+        self, number: int, patience: float | None = None, meanwhile: Callable[[], None] | None = None
+    ) -> tuple[wire.Message, list[int]]:
+        """The reply to request `number`. Raises wire.Closed, or `Stuck` after `patience` seconds (None: many).
+
+        While there is none, `meanwhile` is called twice a second: it may raise what it likes.
+        """
+        deadline = time.monotonic() + (_PATIENCE if patience is None else patience)
+        ready = select.poll()  # not select(2): a notebook may well have more than 1024 files open
+        ready.register(self.sock, select.POLLIN)
         while True:
-            if deadline is not None:
-                rest = max(0.0, deadline - time.monotonic())
-                if not select.select([self.sock], [], [], rest)[0]:
+            while not ready.poll(1000 * min(_SLICE, max(0.0, deadline - time.monotonic()))):
+                if meanwhile:
+                    meanwhile()
+                if time.monotonic() >= deadline:
                     raise Stuck
             reply, fds = wire.receive(self.sock)
             if reply.get("seq") in (number, None):
                 return reply, fds
             for fd in fds:  # the answer to a question that an interrupt made us forget
                 os.close(fd)
-
-    def ask(self, message: wire.Message, fds: Sequence[int] = ()) -> tuple[wire.Message, list[int]]:
-        """Send and receive as one act."""
-        with self.lock:
-            return self.receive(self.send(message, fds))
 
     def close(self) -> None:
         """Hang up. The other side notices."""
@@ -83,44 +89,81 @@ if hasattr(os, "register_at_fork"):
 
 
 class Client:
-    """The agent of one lab: started here, gone when closed."""
+    """The agent of one lab: started here, gone when closed.
 
-    def __init__(self, way: str | None = None) -> None:
+    With `bury` it first buries what dead supervisors have left. Raises AgentError with cause and remedy.
+    """
+
+    def __init__(self, way: str | None = None, *, bury: bool = True) -> None:
         self.way = way or start.choose()
+        self.info: wire.Message = {}
         ours, theirs = wire.pair()
+        self.channel = Channel(ours)
         try:
             self.process, self.words = start.spawn(self.way, theirs)
+        except OSError as error:
+            self.channel.close()
+            raise AgentError(f"the lab's agent cannot be started: {error}", look="labkit doctor") from error
         finally:
             theirs.close()
-        self.channel = Channel(ours)
-        self.info = self.ask("hello")[0]
+        try:
+            self.info = self.ask("hello", bury=bury)[0]
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def mine(self) -> bool:
+        """Whether this process made it. A fork has a copy of our memory, not of our lab."""
+        return self.channel.owner == os.getpid()
 
     def ask(self, op: str, **arguments: Any) -> tuple[wire.Message, list[int]]:
         """One request to the supervisor. Raises AgentError with the call that failed and its errno in the text."""
-        if self.channel.owner != os.getpid():
+        if not self.mine:
             raise ClosedError(
                 "this lab belongs to the process that made it; a fork cannot use it",
                 look="make a Lab() of its own in the child",
             )
         try:
-            reply, fds = self.channel.ask({"op": op, **arguments})
+            with self.channel.lock:
+                number = self.channel.send({"op": op, **arguments})
+                reply, fds = self.channel.receive(number, meanwhile=self._not_stopped)
         except (wire.Closed, OSError) as error:
-            raise self._dead() from error
+            raise self._dead(op) from error
+        except Stuck:
+            raise self._silent(f"has not answered for {_PATIENCE:.0f} s", "ps -o pid,stat,wchan:20,args") from None
+        except ValueError as error:
+            raise AgentError(
+                f"what answers is not the lab's agent: {error}",
+                likely="it is of another version", look=f"labkit doctor (the way in was: {self.way})",
+            ) from error  # fmt: skip
         if "error" in reply:
-            number, text, subject = reply["error"]
-            raise self._refused(op, number, text, subject)
+            raise self._refused(op, *reply["error"])
         return reply, fds
+
+    @property
+    def supervisor(self) -> int:
+        """Its pid; before it has told it, that of the program that we started."""
+        return int(self.info.get("supervisor", self.process.pid))
+
+    def _not_stopped(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            if proc.stat(self.supervisor).state in "Tt":
+                raise self._silent("is stopped", "kill -CONT")
+
+    def _silent(self, why: str, look: str) -> AgentError:
+        likely = "somebody sent it SIGSTOP, or a debugger holds it" if "stopped" in why else "a call in it hangs"
+        return AgentError(f"the lab's supervisor {why}", likely=likely, look=f"{look} {self.supervisor}; lab.close()")
 
     def _refused(self, op: str, number: int, text: str, subject: str) -> AgentError:
         from labkit.agent.remedies import remedy
 
         likely, look = remedy(self.way, op, number, subject)
-        if op == "hello":
-            self.close()
+        what = "the lab cannot be set up: " if op in ("hello", "host") else ""
         where = f"{subject}: " if subject else ""
-        return AgentError(f"the lab cannot be set up: {where}{text}", likely=likely, look=look)
+        return AgentError(f"{what}{where}{text}", likely=likely, look=look)
 
-    def _dead(self) -> AgentError:
+    def _dead(self, op: str) -> AgentError:
         if self.channel.sock.fileno() < 0:
             return ClosedError("this lab is closed", look="lab = Lab() opens a new one")
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -128,16 +171,33 @@ class Client:
         self.words.seek(0)
         last = self.words.read().decode(errors="replace").strip().splitlines()[-1:]
         said = f"; its last words: {last[0]}" if last else ""
+        if op == "hello":
+            return AgentError(f"the lab's agent has ended before it was ready{said}", look="labkit doctor")
         return AgentError(
             f"the lab's supervisor has died{said}", look="lab = Lab() opens a new lab and buries the old one"
         )
 
     def close(self, patience: float = 10.0) -> None:
-        """Hang up and wait until the agent has left nothing behind. Safe to call twice."""
+        """Hang up and wait until the agent has left nothing behind. Safe to call twice; in a fork it does nothing."""
+        if not self.mine:
+            return
         self.channel.close()
         try:
+            with contextlib.suppress(PermissionError):  # through sudo it is not ours to signal
+                self.process.send_signal(signal.SIGCONT)  # if it was stopped, it now sees that we have gone
             self.process.wait(patience)
         except subprocess.TimeoutExpired:
-            with contextlib.suppress(PermissionError):
-                self.process.kill()
-        self.words.close()
+            self._end()
+        finally:
+            self.words.close()
+
+    def _end(self) -> None:
+        """It does not go: make it, and do its work."""
+        from labkit.agent import journal
+
+        try:
+            self.process.kill()
+        except PermissionError:
+            raise self._silent("does not end", "sudo kill -KILL") from None
+        self.process.wait()
+        journal.bury_dead(journal.place())

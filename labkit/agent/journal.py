@@ -2,40 +2,89 @@
 
 When the last process of a lab dies the kernel removes its namespaces, mounts, links and rules. Two
 things stay: directories in the cgroup file system and the lab's run directory. Each lab therefore
-has a journal in its run directory, whose first line names the supervisor by pid *and start time* (a
-pid alone may be somebody else's by now) and whose further lines name cgroups. `bury` clears what a
-dead supervisor's journal names, and nothing else; what no journal names is not ours.
+has a journal in its run directory, whose first line names the supervisor and whose further lines name
+cgroups and lab hosts. `bury` clears what a dead supervisor's journal names, and nothing else; what no
+journal names is not ours.
 
-A run directory is made under a temporary name and renamed when its journal is in it, so a journal is
-either absent (the maker died within a moment) or complete in its first line. Lines are appended with
-one write(2) each.
+A process is named by pid *and start time and boot*: a pid alone may be somebody else's by now, and
+after a restart of the machine what is started early has the same pid and the same start time again.
+All three are told as *this* pid namespace sees them, so a lab of another one is left alone.
 
-See: proc(5) "/proc/[pid]/stat" field 22 starttime, rename(2).
+A run directory is made under a temporary name, which names its maker in the same way, and renamed when
+its journal is in it: so a journal is always complete in its first line. Lines are appended with one
+write(2) each.
+
+See: proc(5) "/proc/[pid]/stat" field 22 starttime, random(4) "boot_id", rename(2), pidfd_send_signal(2).
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
-import time
+import select
+import signal
 
-from labkit.agent.zygote import remove_tree
+from labkit.agent.clearing import remove_tree
 from labkit.linux import cgroup2, proc
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    #: ``{"pid": 4711, "start": 1234, "boot": "c061…", "pidns": 4026531836}``
+    Named = dict[str, Any]
 
 _JOURNAL = "journal"
 _MAKING = ".making-"
-_GRACE = 30.0  # seconds that a run directory without a journal is left alone: its maker may be at work
+_PATIENCE = 5000  # milliseconds that a killed lab host may take to die
+
+
+def place() -> str:
+    """The directory of all labs of this user; it need not be there yet."""
+    own = "/run/labkit" if os.geteuid() == 0 else os.environ.get("XDG_RUNTIME_DIR", "") + "/labkit"
+    return os.environ.get("LABKIT_RUN") or (own if own != "/labkit" else f"/tmp/labkit-{os.getuid()}")
 
 
 def base() -> str:
-    """The directory of all labs of this user; made when missing. Raises OSError where it cannot be."""
-    if os.geteuid() == 0:
-        path = "/run/labkit"
-    else:
-        path = os.path.join(os.environ.get("XDG_RUNTIME_DIR") or f"/tmp/labkit-{os.getuid()}", "labkit")
-    path = os.environ.get("LABKIT_RUN", path) if os.geteuid() != 0 or "SUDO_UID" not in os.environ else path
+    """`place`, made when missing. Raises OSError where it cannot be, or where others may write.
+
+    Whoever may write there could plant a journal, and so choose what dies at the next burial.
+    """
+    path = place()
     os.makedirs(path, 0o755 if os.geteuid() == 0 else 0o700, exist_ok=True)
+    found = os.stat(path)
+    if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise PermissionError(errno.EACCES, "others may write there", path)
     return path
+
+
+def name_process(pid: int) -> Named:
+    """What tells this process from all others, past and future."""
+    return {"pid": pid, "start": proc.start_time(pid), "boot": _boot(), "pidns": _pidns()}
+
+
+def lives(named: Named) -> bool:
+    """Whether the process so named still runs. One of another pid namespace may, for all that can be seen here."""
+    if named["boot"] != _boot():
+        return False
+    if named["pidns"] != _pidns():
+        return True
+    try:
+        found = proc.stat(named["pid"])
+    except ProcessLookupError:
+        return False
+    return bool(found.start_time == named["start"]) and found.state not in "ZX"  # a zombie does nothing any more
+
+
+def _boot() -> str:
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
+
+
+def _pidns() -> int:
+    return os.stat("/proc/self/ns/pid").st_ino
 
 
 class Journal:
@@ -49,18 +98,20 @@ class Journal:
     @classmethod
     def create(cls, parent: str) -> Journal:
         """Make a run directory below `parent` that names this process as its owner."""
-        making = f"{parent}/{_MAKING}{os.getpid()}"
+        me = name_process(os.getpid())
+        making = f"{parent}/{_MAKING}{json.dumps(me, separators=(',', ':'))}"
         os.mkdir(making, 0o755)
         try:
             os.mkdir(f"{making}/scratch")
-            _append(f"{making}/{_JOURNAL}", {"supervisor": os.getpid(), "start": proc.start_time(os.getpid())})
+            _append(f"{making}/{_JOURNAL}", {"supervisor": me["pid"], **me})
             for number in range(1, 10_000):
                 try:
                     os.rename(making, f"{parent}/lab-{number}")
                     return cls(f"{parent}/lab-{number}")
-                except OSError:  # taken: rename(2) does not replace a directory that holds something
-                    continue
-            raise OSError(17, "no free name for a lab", parent)
+                except OSError as error:  # rename(2) does not replace a directory that holds something
+                    if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                        raise
+            raise OSError(errno.EEXIST, "no free name for a lab", parent)
         except BaseException:
             remove_tree(making)
             raise
@@ -69,7 +120,11 @@ class Journal:
         """Write down that cgroup `path` is about to be made."""
         _append(f"{self.directory}/{_JOURNAL}", {"cgroup": path})
 
-    def lines(self) -> list[dict[str, object]]:
+    def host(self, pid: int) -> None:
+        """Write down that process `pid` is the lab host: where there is no cgroup, this is how to end it."""
+        _append(f"{self.directory}/{_JOURNAL}", {"host": pid, **name_process(pid)})
+
+    def lines(self) -> list[Named]:
         """What the journal says; a last line cut off by a crash is dropped."""
         entries = []
         with open(f"{self.directory}/{_JOURNAL}", encoding="utf-8", errors="replace") as text:
@@ -80,18 +135,19 @@ class Journal:
                     break
         return [entry for entry in entries if isinstance(entry, dict)]
 
-    def alive(self) -> bool:
-        """Whether the supervisor that wrote this journal still runs."""
+    def owner(self) -> Named | None:
+        """The supervisor of this lab; None where nothing says whose it is: then it is not ours to touch."""
         try:
-            first = self.lines()[0]
-            return proc.start_time(int(str(first["supervisor"]))) == first["start"]
-        except ProcessLookupError:
-            return False
-        except (OSError, IndexError, KeyError, ValueError):  # no journal yet
-            try:
-                return time.time() - os.stat(self.directory).st_mtime < _GRACE
-            except OSError:
-                return False
+            in_name = self.name.startswith(_MAKING)
+            first = json.loads(self.name.removeprefix(_MAKING)) if in_name else self.lines()[0]
+            return {key: first[key] for key in ("pid", "start", "boot", "pidns")}
+        except (OSError, IndexError, KeyError, TypeError, ValueError):
+            return None
+
+    def dead(self) -> bool:
+        """Whether this lab has lost its supervisor."""
+        owner = self.owner()
+        return owner is not None and not lives(owner)
 
     def bury(self) -> list[str]:
         """Clear everything this journal names, then the run directory. Returns what was done; safe to run twice."""
@@ -100,32 +156,76 @@ class Journal:
             entries = self.lines()
         except OSError:
             entries = []
-        for entry in reversed(entries):
-            path = str(entry.get("cgroup", ""))
-            if path and os.path.isdir(path):
-                cgroup2.kill(path, root=os.path.dirname(path))
-                cgroup2.remove(path, root=os.path.dirname(path))
-                done.append(f"removed cgroup {path}")
+        owner = self.owner()
+        if owner and owner["boot"] == _boot():  # what an earlier boot had is gone; what has its name is another's
+            for entry in reversed(entries):
+                done += _end_host(entry) if "host" in entry else _remove_cgroup(str(entry.get("cgroup", "")))
         if os.path.isdir(self.directory):
             remove_tree(self.directory)
             done.append(f"removed run directory {self.directory}")
         return done
 
 
+def _end_host(named: Named) -> list[str]:
+    """SIGKILL to a lab host that has outlived its supervisor: it was stopped, and could not see that."""
+    try:
+        pidfd = os.pidfd_open(named["pid"])
+    except ProcessLookupError:
+        return []
+    try:
+        if not lives(named):  # asked after the pidfd was opened: from here on the number means the same process
+            return []
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        waiting = select.poll()
+        waiting.register(pidfd, select.POLLIN)
+        if not waiting.poll(_PATIENCE):
+            raise TimeoutError(errno.ETIMEDOUT, f"lab host {named['pid']} does not die", f"/proc/{named['pid']}/stack")
+    finally:
+        os.close(pidfd)
+    return [f"ended lab host {named['pid']}"]
+
+
+def _remove_cgroup(path: str) -> list[str]:
+    if not path or not os.path.isdir(path):
+        return []
+    cgroup2.kill(path, root=os.path.dirname(path))
+    cgroup2.remove(path, root=os.path.dirname(path))
+    return [f"removed cgroup {path}"]
+
+
 def _append(path: str, entry: dict[str, object]) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    line = json.dumps(entry).encode() + b"\n"
     try:
-        os.write(fd, json.dumps(entry).encode() + b"\n")
+        if os.write(fd, line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
     finally:
         os.close(fd)
 
 
 def all_labs(parent: str) -> list[Journal]:
-    """Every run directory below `parent`, living or dead."""
+    """Every run directory below `parent`, of the living and the dead, and what looks like one."""
     found = sorted(name for name in os.listdir(parent) if name.startswith((_MAKING, "lab-")))
     return [Journal(f"{parent}/{name}") for name in found]
 
 
 def bury_dead(parent: str) -> list[str]:
-    """Bury every lab whose supervisor is dead. Returns what was done, one sentence each."""
-    return [sentence for lab in all_labs(parent) if not lab.alive() for sentence in lab.bury()]
+    """Bury every lab whose supervisor is dead. Returns what was done, or could not be, one sentence each.
+
+    One at a time: who finds a lab dead and is slow would else bury the living one that took its name since.
+    """
+    done: list[str] = []
+    lock = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for lab in all_labs(parent):
+            if lab.dead():
+                try:
+                    done += lab.bury()
+                except OSError as error:  # no reason not to open a new lab
+                    done.append(f"could not bury {lab.directory}: {error.strerror}: {error.filename}")
+    except BlockingIOError:
+        pass  # somebody is at it
+    finally:
+        os.close(lock)
+    return done

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import errno
 
+from labkit.agent import journal
+
 _UNSHARE = (
     "this machine does not let ordinary users make user namespaces",
     "sysctl user.max_user_namespaces kernel.apparmor_restrict_unprivileged_userns; or ./lab up --sudo-rule",
 )
+_LACKS = ("this kernel lacks a namespace kind", "labkit doctor; grep _NS= /boot/config-$(uname -r)")
 _BY_CALL: dict[tuple[str, int], tuple[str, str]] = {
     ("unshare", errno.EPERM): _UNSHARE,
     ("unshare", errno.ENOSPC): _UNSHARE,
-    ("unshare", errno.EINVAL): (
-        "this kernel lacks a namespace kind",
-        "labkit doctor; grep _NS= /boot/config-$(uname -r)",
-    ),
+    ("unshare", errno.EINVAL): _LACKS,
+    # AppArmor lets the namespace be made, and takes the capabilities away in it
+    ("/proc/self/uid_map", errno.EPERM): _UNSHARE,
+    ("/proc/self/setgroups", errno.EACCES): _UNSHARE,
+    ("mount", errno.EACCES): _UNSHARE,
     ("clone3", errno.EPERM): (
         "this process may not make namespaces (a container without CAP_SYS_ADMIN?)",
         "labkit doctor",
     ),
-    ("clone3", errno.EINVAL): (
-        "this kernel lacks a namespace kind",
-        "labkit doctor; grep _NS= /boot/config-$(uname -r)",
-    ),
+    ("clone3", errno.EINVAL): _LACKS,
     ("clone3", errno.ENOSYS): (
         "this kernel is older than 5.3, or a seccomp filter hides clone3",
         "uname -r; labkit doctor",
@@ -37,9 +38,10 @@ _BY_CALL: dict[tuple[str, int], tuple[str, str]] = {
     ),
 }
 _BY_ERRNO: dict[int, tuple[str, str]] = {
-    errno.ENOSPC: ("the run directory is full", "df -h /run; labkit doctor --fix"),
-    errno.EROFS: ("the run directory is read-only", "findmnt -T /run/labkit"),
-    errno.EACCES: ("the run directory belongs to somebody else", "ls -ld /run/labkit $XDG_RUNTIME_DIR"),
+    errno.ENOSPC: ("the run directory is full: no room, or no inodes", "df -h {place}; df -i {place}"),
+    errno.EDQUOT: ("your share of the run directory is used up", "quota; df -h {place}"),
+    errno.EROFS: ("the run directory is read-only", "findmnt -T {place}"),
+    errno.EACCES: ("the run directory is somebody else's, or others may write there", "ls -ld {subject}"),
 }
 
 
@@ -48,5 +50,9 @@ def remedy(way: str, op: str, number: int, subject: str) -> tuple[str | None, st
     call = subject.split(":")[0]
     if op == "attach" and number in (errno.ENOENT, errno.ENOTDIR):
         return "there is no such directory", f"ls -ld {subject}"
-    found = _BY_CALL.get((call, number)) or _BY_ERRNO.get(number)
-    return found or (None, f"labkit doctor (the way in was: {way})")
+    if found := _BY_CALL.get((call, number)):
+        return found
+    if number in _BY_ERRNO:
+        likely, look = _BY_ERRNO[number]
+        return likely, look.format(subject=subject, place=journal.place())
+    return None, f"labkit doctor (the way in was: {way})"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 
-from labkit.linux import syscalls
+from labkit.linux import proc, syscalls
 from labkit.linux.constants import CLONE_NEWNS, CLONE_NEWUSER
 
 
@@ -26,49 +26,67 @@ def become_root() -> None:
     helper = os.fork()
     if helper == 0:
         os.close(moved_write)
-        os.read(moved_read, 1)  # until the parent is in its new namespace
-        done = _map("newuidmap", target, uid, "/etc/subuid") and _map("newgidmap", target, gid, "/etc/subgid")
-        os._exit(0 if done else 1)
+        if os.read(moved_read, 1):  # the parent is in its new namespace; at its death or failure there is nothing to do
+            _map("newuidmap", target, uid, "/etc/subuid")
+            _map("newgidmap", target, gid, "/etc/subgid")
+        os._exit(0)
     os.close(moved_read)
     try:
         syscalls.call("unshare", CLONE_NEWUSER | CLONE_NEWNS)
+        os.write(moved_write, b"!")
     finally:
         os.close(moved_write)
-        _, status = os.waitpid(helper, 0)
-    if status == 0:
-        return
+        os.waitpid(helper, 0)
     # No helper or no grant: one uid and one gid, and setgroups(2) given up for good (user_namespaces(7)).
-    for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
-        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-            file.write(text)
+    if not proc.id_map("self", "uid"):
+        _write("uid_map", f"0 {uid} 1")
+    if not proc.id_map("self", "gid"):
+        _write("setgroups", "deny")
+        _write("gid_map", f"0 {gid} 1")
 
 
-def _map(helper: str, target: int, own: int, grants: str) -> bool:
-    """Map 0 to `own` and 1… to the range that `grants` gives this user. Runs in the helper process."""
+def _write(name: str, text: str) -> None:
+    path = f"/proc/self/{name}"
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, text.encode())
+    except OSError as error:
+        error.filename = path  # write(2) knows only a number
+        raise
+    finally:
+        os.close(fd)
+
+
+def _map(helper: str, target: int, own: int, grants: str) -> None:
+    """Map 0 to `own` and 1… to the range that `grants` gives this user, if any. Runs in the helper process."""
     extent = _grant(grants)
     path = next((f"{d}/{helper}" for d in ("/usr/bin", "/bin") if os.access(f"{d}/{helper}", os.X_OK)), "")
     if not extent or not path:
-        return False
+        return
     start, count = extent
     pid = os.fork()
     if pid == 0:
         null = os.open("/dev/null", os.O_WRONLY)
         os.dup2(null, 2)
         os.execv(path, [helper, str(target), "0", str(own), "1", "1", str(start), str(count)])
-    return os.waitpid(pid, 0)[1] == 0
+    os.waitpid(pid, 0)
 
 
 def _grant(path: str) -> tuple[int, int] | None:
     import pwd
 
+    name = ""
     try:
         name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a uid without a name may have a grant all the same
+        pass
+    try:
         with open(path, encoding="utf-8") as rows:
             for row in rows:
                 who, _, extent = row.strip().partition(":")
                 if who in (name, str(os.getuid())):
                     start, _, count = extent.partition(":")
                     return int(start), int(count)
-    except (OSError, KeyError, ValueError):
+    except (OSError, ValueError):
         pass
     return None

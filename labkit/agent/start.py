@@ -15,13 +15,12 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import IO
 
+from labkit.agent import sudo_rule
 from labkit.errors import AgentError
 
-SUDO_AGENT = "/usr/local/libexec/labkit/agent"
 _ENTRY = Path(__file__).with_name("__main__.py")
 
 
@@ -31,41 +30,42 @@ def ways() -> list[str]:
         return []
     if os.geteuid() == 0:
         return ["root"]
-    found = []
-    if os.access(SUDO_AGENT, os.X_OK):
-        rule = subprocess.run(["sudo", "-n", "-l", SUDO_AGENT], capture_output=True, check=False)
-        if rule.returncode == 0:
-            found.append("sudo")
-    return [*found, "rootless"]
+    return ["rootless"] if sudo_rule.refusal() else ["sudo", "rootless"]
 
 
 def choose() -> str:
     """The way in to be used. Raises AgentError where there is none, or not the one that LABKIT_WAY asks for."""
     possible = ways()
     wanted = os.environ.get("LABKIT_WAY", "")
-    if wanted and wanted not in possible:
-        remedy = {
-            "sudo": "run ./lab up --sudo-rule once, as a user who may use sudo",
-            "root": "start Jupyter as root, or leave LABKIT_WAY unset",
-        }.get(wanted, "leave LABKIT_WAY unset")
-        raise AgentError(f"LABKIT_WAY={wanted}: this way into the lab is not open here", look=remedy)
     if not possible:
         raise AgentError(
             f"labkit takes steps on a Linux kernel, and this is {sys.platform}",
             look="LABKIT_BACKEND=replay shows the recorded course anywhere; the VM runs it live",
         )
+    if wanted and wanted not in possible:
+        likely, look = {
+            "sudo": ("root needs no sudo" if os.geteuid() == 0 else sudo_rule.refusal(), sudo_rule.REMEDY),
+            "root": ("this notebook does not run as root", "start Jupyter as root, or leave LABKIT_WAY unset"),
+            "rootless": ("this notebook runs as root already", "start Jupyter as a user, or leave LABKIT_WAY unset"),
+        }.get(wanted, (f"the ways in are {', '.join(possible)}", "leave LABKIT_WAY unset"))
+        raise AgentError(f"LABKIT_WAY={wanted}: this way into the lab is not open here", likely=likely, look=look)
     return wanted or possible[0]
+
+
+def command(way: str) -> tuple[str, ...]:
+    """The command line of the agent."""
+    return sudo_rule.COMMAND if way == "sudo" else (sys.executable, "-I", "-S", str(_ENTRY))
 
 
 def spawn(way: str, control: socket.socket) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
     """Start the agent with `control` as its standard input; returns the process and the file of its last words."""
-    command = {
-        "root": [sys.executable, "-I", "-S", str(_ENTRY)],
-        "rootless": [sys.executable, "-I", "-S", str(_ENTRY)],
-        "sudo": ["sudo", "-n", SUDO_AGENT],
-    }[way]
-    words = tempfile.TemporaryFile()  # noqa: SIM115  # the caller closes it, with the agent
-    process = subprocess.Popen(
-        command, stdin=control.fileno(), stdout=subprocess.DEVNULL, stderr=words, start_new_session=True, close_fds=True
-    )
+    # A memfd, for a full disk may be what the words are about. The caller closes it, with the agent.
+    words = open(os.memfd_create("labkit-last-words"), "w+b", buffering=0)  # noqa: SIM115
+    try:
+        process = subprocess.Popen(
+            command(way), stdin=control.fileno(), stdout=subprocess.DEVNULL, stderr=words, start_new_session=True
+        )
+    except BaseException:
+        words.close()
+        raise
     return process, words

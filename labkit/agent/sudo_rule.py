@@ -15,21 +15,21 @@ from pathlib import Path
 
 LIBEXEC = Path("/usr/local/libexec/labkit")
 COMMAND = ("sudo", "-n", str(LIBEXEC / "agent"))
+REMEDY = "./lab up --sudo-rule"
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def refusal() -> str | None:
-    """Why the agent cannot be started through sudo, with the remedy; None when it can (about 10 ms)."""
-    remedy = "./lab up --sudo-rule installs it"
+    """Why the agent cannot be started through sudo; None when it can (about 10 ms). `REMEDY` helps against all."""
     if not os.access(LIBEXEC / "agent", os.X_OK):
-        return f"there is no sudo rule for the agent; {remedy}"
+        return "there is no sudo rule for the agent"
     if not _same_code():
-        return f"the agent that the sudo rule starts is of another version; {remedy} anew"
+        return "the agent that the sudo rule starts is of another version"
     try:
         asked = subprocess.run(["sudo", "-n", "-l", COMMAND[-1]], capture_output=True, check=False)
     except OSError:
         return "sudo is not installed"
-    return None if asked.returncode == 0 else f"the sudo rule is not for this user; {remedy}"
+    return None if asked.returncode == 0 else "the sudo rule is not for this user"
 
 
 def _same_code() -> bool:

@@ -13,11 +13,13 @@ See: user_namespaces(7), cgroups(7), unix(7).
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import select
 import signal
 import socket
+import sys
 
 from labkit.agent import actor, host, journal, look, rootless, wire
 from labkit.agent.window import Window
@@ -40,6 +42,14 @@ from labkit.linux.constants import (
 )
 
 _NAMESPACES = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC
+_GONE = {"error": [errno.ESRCH, "the lab host is gone", ""]}
+
+
+def _error(error: OSError | ValueError, subject: str = "") -> wire.Message:
+    """An error as a reply: errno, text, and the call or path that it is about."""
+    if isinstance(error, OSError):
+        return {"error": [error.errno or 0, error.strerror or str(error), subject or str(error.filename or "")]}
+    return {"error": [errno.EINVAL, str(error), subject]}
 
 
 class Host:
@@ -48,24 +58,32 @@ class Host:
     def __init__(self, pid: int, sock: socket.socket, cgroup: str) -> None:
         self.pid, self.sock, self.cgroup = pid, sock, cgroup
 
+    def ended(self) -> bool:
+        """Whether it is dead already; it stays our zombie, so that its number stays its own."""
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
 
 class Supervisor:
     """State: the notebook's socket, the journal, the lab's cgroup, and the current lab host."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
+        self.waiting = select.poll()
         self.rootless = os.geteuid() != 0
         owner = 0 if self.rootless else int(os.environ.get("SUDO_UID", "0"))  # sudo's word, not its caller's
-        parent = journal.base()
-        self.buried = journal.bury_dead(parent)
+        self.place = journal.base()
         if self.rootless:
             rootless.become_root()
-        self.journal = journal.Journal.create(parent)
-        self.cgroup, self.no_cgroup = "", ""
-        self.make_cgroup()
-        self.window = Window(self.journal.directory, owner)
         self.host: Host | None = None
         self.generation = 0
+        self.cgroup, self.no_cgroup = "", ""
+        self.journal = journal.Journal.create(self.place)
+        try:
+            self.make_cgroup()
+            self.window = Window(self.journal.directory, owner)
+        except BaseException:
+            self.journal.bury()
+            raise
 
     def make_cgroup(self) -> None:
         """A cgroup of the lab's own, below the one we were started in; where that is refused, note why."""
@@ -80,7 +98,7 @@ class Supervisor:
             self.no_cgroup = str(error)
 
     def new_host(self) -> tuple[wire.Message, list[int]]:
-        """Start a lab host. The reply carries the zygote's wire, or the call that failed and its errno."""
+        """Start a lab host; the reply carries the zygote's wire. Raises OSError that names the call that failed."""
         self.end_host()
         self.generation += 1
         cgroup = f"{self.cgroup}/h{self.generation}" if self.cgroup else ""
@@ -88,42 +106,51 @@ class Supervisor:
             os.mkdir(cgroup)
         ours, theirs = wire.pair()
         zygote, zygote_end = wire.pair()
+        try:
+            with theirs, zygote_end:
+                pid = self.bear(cgroup, theirs, zygote_end, (ours, zygote))
+            self.host = Host(pid, ours, cgroup)
+            self.waiting.register(ours, select.POLLIN)
+            self.journal.host(pid)
+            reply, _ = wire.receive(ours)
+            if "error" in reply:
+                raise OSError(*reply["error"])
+        except (OSError, wire.Closed) as fault:
+            zygote.close()
+            self.end_host()
+            ours.close()
+            if cgroup:
+                cgroup2.remove(cgroup, root=self.cgroup)
+            if isinstance(fault, wire.Closed):
+                raise OSError(errno.ECHILD, "it died while it was set up", "lab host") from fault
+            raise
+        return {"pid": pid, "generation": self.generation, "scratch": self.journal.scratch}, [zygote.detach()]
+
+    def bear(
+        self, cgroup: str, theirs: socket.socket, zygote_end: socket.socket, ours: tuple[socket.socket, ...]
+    ) -> int:
+        """clone3: the lab host is born in its namespaces and its cgroup. Returns its pid; the child never returns."""
         clone = {"flags": _NAMESPACES, "exit_signal": SIGCHLD}
         directory = os.open(cgroup, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) if cgroup else -1
         if cgroup:
             clone |= {"flags": _NAMESPACES | CLONE_INTO_CGROUP, "cgroup": directory}
         pid, error, _, _ = syscalls.invoke("clone3", (clone,))
         if pid == 0:
-            self.sock.close()
-            self.window.close()
-            ours.close()
-            zygote.close()
-            if self.host:
-                self.host.sock.close()
-            if directory >= 0:
-                os.close(directory)
-            host.main(theirs, zygote_end, scratch=self.journal.scratch, cgroup=cgroup, rootless=self.rootless)
-        if directory >= 0:
+            try:
+                self.window.close()
+                for parents in (self.sock, *ours):
+                    parents.close()
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                if cgroup:
+                    os.close(directory)
+                host.main(theirs, zygote_end, scratch=self.journal.scratch, cgroup=cgroup, rootless=self.rootless)
+            finally:
+                os._exit(1)  # whatever happens in the child, it must not go on as a second supervisor
+        if cgroup:
             os.close(directory)
-        theirs.close()
-        zygote_end.close()
-        try:
-            if error:
-                raise OSError(error, os.strerror(error), "clone3")
-            reply, _ = wire.receive(ours)
-            if "error" in reply:
-                os.waitpid(pid, 0)
-                raise OSError(*reply["error"])
-        except (OSError, wire.Closed) as fault:
-            zygote.close()
-            ours.close()
-            if cgroup:
-                cgroup2.remove(cgroup, root=self.cgroup)
-            if isinstance(fault, wire.Closed):
-                return {"error": [0, "the lab host died while it was set up", "host"]}, []
-            return {"error": [fault.errno, fault.strerror, str(fault.filename or "")]}, []
-        self.host = Host(pid, ours, cgroup)
-        return {"pid": pid, "generation": self.generation, "scratch": self.journal.scratch}, [zygote.detach()]
+        if error:
+            raise OSError(error, os.strerror(error), "clone3")
+        return pid
 
     def end_host(self) -> None:
         """SIGKILL to pid 1; the kernel does the rest. Returns when the processes are gone and the cgroup is removed."""
@@ -132,6 +159,7 @@ class Supervisor:
         gone, self.host = self.host, None
         os.kill(gone.pid, signal.SIGKILL)  # our child and not yet reaped: the number is still its own
         os.waitpid(gone.pid, 0)  # a pid namespace's init becomes waitable when all others in it have gone
+        self.waiting.unregister(gone.sock)
         gone.sock.close()
         if gone.cgroup:
             cgroup2.remove(gone.cgroup, root=self.cgroup)
@@ -140,34 +168,43 @@ class Supervisor:
         """A detached read-only copy of the mount tree at `path`, for the zygote to put into its machine."""
         try:
             tree = syscalls.call("open_tree", AT_FDCWD, path, OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE)
+        except (OSError, ValueError) as error:
+            return _error(error, path), []
+        try:
             attr = {"attr_set": MOUNT_ATTR_RDONLY, "propagation": MS_PRIVATE}
             syscalls.call("mount_setattr", tree, "", AT_EMPTY_PATH | AT_RECURSIVE, attr)
-        except (OSError, ValueError) as error:
-            number = error.errno if isinstance(error, OSError) else 22
-            return {"error": [number, str(error), path]}, []
+        except OSError as error:
+            os.close(tree)
+            return _error(error, path), []
         return {}, [tree]
 
     def answer(self, message: wire.Message) -> tuple[wire.Message, list[int]]:
-        """One request, one reply. An unknown request is answered, not fatal."""
+        """One request, one reply. What cannot be done is answered, not fatal."""
         what = message["op"]
-        if what == "hello":
-            return self.hello(), []
-        if what == "host":
-            return self.new_host()
-        if what == "end":
-            self.end_host()
-            return {}, []
-        if what == "attach":
-            return self.attach(message["path"])
-        if what == "look":
-            return self.look(message["probes"])
-        return {"error": [22, f"no such request: {what}", ""]}, []
+        try:
+            if what == "hello":
+                buried = journal.bury_dead(self.place) if message["bury"] else []
+                return {**self.hello(), "buried": buried}, []
+            if what == "host":
+                return self.new_host()
+            if what == "attach":
+                return self.attach(message["path"])
+            if what == "look":
+                return self.look(message["probes"])
+        except OSError as error:
+            return _error(error), []
+        return {"error": [errno.EINVAL, f"no such request: {what}", ""]}, []
 
     def look(self, probes: list[str]) -> tuple[wire.Message, list[int]]:
         """The facts of `probes` as rows, and what it takes to read them: where the lab's own places begin."""
-        if self.host is None:
-            return {"error": [3, "the lab host is gone", ""]}, []
-        reply, fds = look.look(self.host.pid, self.host.cgroup, probes)
+        try:
+            if self.host is None or self.host.ended():
+                return dict(_GONE), []
+            reply, fds = look.look(self.host.pid, self.host.cgroup, probes)
+        except OSError:
+            if self.host and self.host.ended():  # in the middle of it
+                return dict(_GONE), []
+            raise
         base = f"/{os.path.basename(self.cgroup)}/h{self.generation}" if self.cgroup else ""
         return {**reply, "scratch": self.journal.scratch, "cgroup_base": base}, fds
 
@@ -182,18 +219,18 @@ class Supervisor:
             "no_cgroup": self.no_cgroup,
             "cgroup_mode": cgroup2.mode(),
             "kernel": os.uname().release,
-            "buried": self.buried,
             "shared_root": any(m.target == "/" and m.shared is not None for m in mountinfo.read(os.getpid())),
         }
 
     def serve(self) -> None:
         """Answer until the notebook is gone, then leave nothing behind."""
-        waiting = select.poll()
-        waiting.register(self.sock, select.POLLIN)
-        waiting.register(self.window, select.POLLIN)
+        self.waiting.register(self.sock, select.POLLIN)
+        self.waiting.register(self.window, select.POLLIN)
         try:
             while True:
-                ready = [fd for fd, _ in waiting.poll()]
+                ready = [fd for fd, _ in self.waiting.poll()]
+                if self.host and self.host.sock.fileno() in ready:  # it says nothing any more, so it died
+                    self.end_host()
                 if self.sock.fileno() in ready:
                     self.serve_once()
                 if self.window.fileno() in ready:
@@ -201,9 +238,14 @@ class Supervisor:
         except wire.Closed:
             pass
         finally:
-            self.end_host()
-            self.window.close()
-            self.journal.bury()
+            self.bury()
+
+    def bury(self) -> None:
+        """Leave nothing behind."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # that is what we are doing
+        self.end_host()
+        self.window.close()
+        self.journal.bury()
 
     def serve_once(self) -> None:
         """One request of the notebook."""
@@ -231,11 +273,12 @@ def main() -> None:
     for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python; every exec would hand that on
         signal.signal(ignored, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the notebook's terminal is for the notebook
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the machine shuts down, say: we tidy up, and go
     titles.set_title("labkit:[sup]")
     try:
         supervisor = Supervisor(sock)
     except OSError as error:
-        wire.send(sock, {"error": [error.errno or 0, error.strerror or str(error), str(error.filename or "")]})
+        wire.send(sock, _error(error))
         return
     actor.freeze()
     supervisor.serve()

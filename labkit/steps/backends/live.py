@@ -31,9 +31,9 @@ class Live:
 
     name = "live"
 
-    def __init__(self, images: Images) -> None:
+    def __init__(self, images: Images, client: Client | None = None) -> None:
         self.images = images
-        self.client = Client()
+        self.client = client or Client()
         self.actors: dict[str, Channel] = {}
         self.running: dict[str, Running] = {}
         self.info: Facts = dict(self.client.info)
@@ -41,14 +41,19 @@ class Live:
         self._templates: dict[int, tuple[int, tuple[Part, ...]]] = {}
         self._pump: Pump | None = None
         self._lock = threading.RLock()
-        self.renew()
+        try:
+            self.renew()
+        except BaseException:
+            self.client.close()
+            raise
 
     def hello(self) -> Facts:
         return {**self.info, "way": self.client.way}
 
     def renew(self) -> Facts:
         with self._lock:
-            self._let_go()
+            if self.client.mine:  # in a fork, letting go would take the descriptors out of the parent's epoll sets
+                self._let_go()
             reply, fds = self.client.ask("host")
             self.actors = {"host": Channel(socket.socket(fileno=fds[0]))}
             self.info |= reply
@@ -316,6 +321,8 @@ class Live:
             raise StepError(f"signal {number} to {name}: {os.strerror(row[1])}", errno=row[1])
 
     def close(self) -> None:
+        if not self.client.mine:
+            return
         with self._lock:
             if self._pump:
                 self._pump.stop()
