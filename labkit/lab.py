@@ -23,9 +23,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from labkit.container import spec
-from labkit.container.arguments import image_of
 from labkit.container.container import Container
 from labkit.container.engine import Engine
+from labkit.container.names import image_of
 from labkit.container.terminal import Terminal
 from labkit.errors import ClosedError, StepError, errno_text
 from labkit.image.finding import Images
@@ -60,7 +60,7 @@ class Plans:
 
     def container(self, image: str = "busybox", argv: Sequence[str] | str | None = None, **options: Any) -> Plan:
         """The steps of `lab.run(image, argv, **options)`, as a plan. Raises SpecError as `run` does."""
-        options.setdefault("name", options.get("hostname") or "c1")
+        options.setdefault("name", str(options.get("hostname") or "c1").partition(".")[0])
         described = self._engine.describe(image, argv, **options)
         self._images[described.image] = image
         return spec.plan(described)

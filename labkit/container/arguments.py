@@ -1,30 +1,39 @@
 """The arguments of `lab.run`, checked before anything is asked of the kernel.
 
 Each function takes what a student wrote and returns what a Spec holds, or raises SpecError in one line
-with the cause and the remedy.
+with the cause and the remedy. Names and places have a module of their own, `labkit.container.names`.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import shlex
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+import signal as signals
+from collections.abc import Callable, Mapping, Sequence
 
+from labkit.container.spec import PLACES
 from labkit.errors import ImageError, SpecError
-from labkit.linux import names
+from labkit.linux import nsfs
 from labkit.namespaces.processes import PATH, Environment
 
 _STRING_MAX = 131072  # MAX_ARG_STRLEN: execve(2) "Limits on size of arguments and environment"
 _ID_MAX = 2**32 - 2
 
 
-def argv_of(argv: Sequence[str] | str | None) -> tuple[str, ...]:
+def argv_of(argv: object) -> tuple[str, ...]:
     """A program and its arguments; a string is split as a shell splits words; None is a shell."""
     if argv is None:
         return ("sh",)
-    words = shlex.split(argv) if isinstance(argv, str) else list(argv)
+    example = 'lab.run("busybox", ["echo", "hi"])'
+    if isinstance(argv, (bytes, bytearray)) or not isinstance(argv, Sequence):
+        raise SpecError(f"argv is {type(argv).__name__}, not a list of words", look=example)
+    try:
+        words = shlex.split(argv) if isinstance(argv, str) else list(argv)
+    except ValueError as error:
+        raise SpecError(f"argv cannot be split into words: {str(error).lower()}", look=example) from error
     if not words or not words[0]:
-        raise SpecError("argv is empty: there is no program to run", look='lab.run("busybox", ["echo", "hi"])')
+        raise SpecError("argv is empty: there is no program to run", look=example)
     for number, word in enumerate(words):
         if not isinstance(word, str):
             raise SpecError(f"argv[{number}] is {type(word).__name__}, not a string", look="str(...) makes one")
@@ -33,11 +42,14 @@ def argv_of(argv: Sequence[str] | str | None) -> tuple[str, ...]:
 
 
 def environment_of(env: Mapping[str, str] | None) -> Environment:
-    """PATH and HOME, and what was given."""
+    """PATH, HOME and TERM, and what was given."""
+    if not isinstance(env or {}, Mapping):
+        raise SpecError(f"env is {type(env).__name__}, not a dictionary", look='env={"LANG": "C"}')
     merged = {"PATH": PATH, "HOME": "/root", "TERM": "xterm", **(env or {})}
     for key, value in merged.items():
-        if not key or "=" in key:
+        if not isinstance(key, str) or not key or "=" in key:
             raise SpecError(f"{key!r} cannot be the name of an environment variable", look="man 7 environ")
+        _string("the name of an environment variable", key)
         _string(f"env[{key!r}]", str(value))
     return tuple((key, str(value)) for key, value in merged.items())
 
@@ -49,11 +61,12 @@ def _string(what: str, text: str) -> None:
             likely="bytes of a binary file were used as text",
             look="pass such data by stdin=",
         )  # fmt: skip
-    size = (
-        len(os.fsencode(text))
-        if text.isprintable() or max(text, default="") >= "\udc80"
-        else len(text.encode(errors="replace"))
-    )
+    try:
+        size = len(os.fsencode(text))
+    except UnicodeEncodeError as error:
+        raise SpecError(
+            f"{what} contains {text[error.start]!r}, which is no character", look="text.encode()"
+        ) from error
     if size >= _STRING_MAX:
         raise SpecError(
             f"{what} has {size} bytes; the kernel takes at most {_STRING_MAX - 1} in one string (E2BIG)",
@@ -63,43 +76,61 @@ def _string(what: str, text: str) -> None:
 
 def input_of(stdin: str | bytes | None) -> bytes | None:
     """What the program reads from standard input, as bytes; None is /dev/null."""
-    return stdin.encode() if isinstance(stdin, str) else stdin
+    if stdin is None or isinstance(stdin, bytes):
+        return stdin
+    if not isinstance(stdin, str):
+        raise SpecError(f"stdin is {type(stdin).__name__}, not text or bytes", look='stdin="hello", or file.read()')
+    return stdin.encode(errors="surrogateescape")
 
 
-def image_of(image: str) -> str:
-    """The name under /run/lab/images of an image by name, or of a path to any directory."""
-    if not isinstance(image, (str, os.PathLike)) or not str(image):
-        raise ImageError("an image is a name or the path of a directory", look='lab.run("busybox")')
-    text = os.fspath(image)
-    if "/" not in text:
-        return text
-    return "path-" + "".join(c if c.isascii() and c.isalnum() else "-" for c in os.path.abspath(text))[-40:].strip("-")
+def typed_of(stdin: str | bytes | None, *, at_end: bool) -> bytes | None:
+    """What is typed at a terminal: the input, and `at_end` Ctrl-D, without which nobody there would ever stop reading.
+
+    Ctrl-D ends the line first, if there is one, and the file when the line is empty: termios(3) "VEOF".
+    """
+    text = input_of(stdin) or b""
+    end = b"\x04" if not text or text.endswith(b"\n") else b"\x04\x04"
+    return text + end * at_end or None
 
 
-def name_of(
-    name: str | None, hostname: str | None, *, taken: Container[str], numbers: Iterator[int], image: str
-) -> tuple[str, str]:
-    """(name, hostname) of a container; without a name the image's with the next free number."""
-    if name is None:
-        name = next(n for n in (f"{image[:40]}-{number}" for number in numbers) if n not in taken)
+def namespaces_of(namespaces: Sequence[str]) -> tuple[str, ...]:
+    """The kinds of namespaces, each once."""
+    if isinstance(namespaces, str):
+        raise SpecError(f"namespaces is one string, {namespaces!r}, not a list", look='namespaces=["pid", "uts"]')
     try:
-        names.valid_name(name)
-    except ValueError as error:
-        raise SpecError(str(error), look="a name such as web-1") from error
-    if name in taken or name in ("host", "init", "images", "root"):
-        raise SpecError(
-            f"there is a container called {name} already" if name in taken else f"{name} is the lab's own name",
-            look=f"lab.containers[{name!r}].kill(), or another name",
-        )
-    chosen = hostname if hostname is not None else name.replace("_", "-")
-    try:
-        names.valid_hostname(chosen)
-    except ValueError as error:
-        raise SpecError(str(error), look="sethostname(2)") from error
-    return name, chosen
+        nsfs.flags_of(tuple(namespaces))
+    except (ValueError, TypeError) as error:
+        raise SpecError(str(error), look="man 7 namespaces") from error
+    return tuple(dict.fromkeys(namespaces))
 
 
-def user_of(user: str | int | None, by_name: Callable[[str], tuple[int, int] | None]) -> tuple[int, int] | None:
+def places_of(image: str, top: Mapping[str, str]) -> tuple[tuple[str, ...], str]:
+    """Which places to mount on the image lacks, and a name at its top that it does not use (for the old root).
+
+    `top` tells what lies at the top of it. A link in such a place would lead a mount to where the image's
+    maker wants it: refused, as runc does.
+    """
+    for place in PLACES:
+        if top.get(place, "directory") != "directory":
+            raise ImageError(
+                f"/{place} of {image} is a {top[place]}, where every container needs a place to mount on",
+                likely="a link there would lead the mount elsewhere", look=f"make /{place} a directory, or remove it",
+            )  # fmt: skip
+    spare = ("old" + (str(number) if number > 1 else "") for number in itertools.count(1))
+    return tuple(place for place in PLACES if place not in top), next(name for name in spare if name not in top)
+
+
+def workdir_of(workdir: str | None) -> str:
+    """An absolute path: a relative one would begin where the container's maker happened to stand."""
+    if workdir is None:
+        return "/"
+    if not isinstance(workdir, str) or not workdir.startswith("/"):
+        raise SpecError(f"the working directory {workdir!r} is not an absolute path", look='workdir="/tmp"')
+    _string("the working directory", workdir)
+    return workdir
+
+
+def user_of(user: object, by_name: Callable[[str], tuple[int, int] | None]) -> tuple[int, int] | None:
     """(uid, gid): of a number, of "uid:gid", or of a name that `by_name` knows."""
     if user is None:
         return None
@@ -110,7 +141,14 @@ def user_of(user: str | int | None, by_name: Callable[[str], tuple[int, int] | N
         if max(pair) > _ID_MAX:
             raise SpecError(f"{text} is no user: ids end at {_ID_MAX}", look="man 7 credentials")
         return pair
-    found = by_name(text)
+    found = by_name(text) if isinstance(user, str) else None
     if found is None:
         raise SpecError(f"there is no user {text!r} in this image", look="a number, as in user=1000")
     return found
+
+
+def signal_of(signal: int) -> int:
+    """The number of a signal."""
+    if isinstance(signal, int) and 0 < signal <= signals.SIGRTMAX:
+        return int(signal)
+    raise SpecError(f"{signal!r} is no signal", look=f"signal.SIGTERM, or a number up to {int(signals.SIGRTMAX)}")

@@ -7,12 +7,13 @@ found, 126 not executable, 128+n ended by signal n.
 
 from __future__ import annotations
 
+import itertools
 import signal as signals
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from labkit.container.spec import Spec
-from labkit.steps.backends.base import Ended
+from labkit.steps.backends.base import Ended, Start
 from labkit.steps.display import Shown
 from labkit.steps.fact import PROBES, Fact
 
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 class Container(Shown):
     """A container, running or ended. `pid` is its first process as the lab host sees it."""
 
-    def __init__(self, engine: Engine, name: str, spec: Spec, pid: int, argv: Sequence[str], image: str) -> None:
-        self.name, self.spec, self.pid, self.argv, self.image = name, spec, pid, tuple(argv), image
+    def __init__(self, engine: Engine, start: Start, spec: Spec, pid: int, argv: Sequence[str], image: str) -> None:
+        self.name, self.spec, self.pid, self.argv, self.image = start.name, spec, pid, tuple(argv), image
         self.returncode: int | None = None
+        self.start = start
+        self.numbers = itertools.count(1)  # of the processes that are started in it later
         self._engine = engine
         self._output: tuple[str, str] = ("", "")
         self._generation = engine.lab.generation
@@ -58,23 +61,26 @@ class Container(Shown):
     def kill(self, signal: int = signals.SIGKILL) -> None:
         """Send `signal` to its first process. One that has ended is not an error."""
         if self.returncode is None:
-            self._engine.kill(self, int(signal))
+            self._engine.kill(self, signal)
 
     def exec(
         self,
         argv: Sequence[str] | str,
         *,
         user: str | int | None = None,
-        workdir: str = "/",
+        workdir: str | None = None,
         stdin: str | bytes | None = None,
         detach: bool = False,
     ) -> Container:
-        """Run one more process in it, as `lab.run` does; returns a handle of that process."""
+        """Run one more process in it, as `lab.run` does; returns a handle of that process.
+
+        As the container's user and in its working directory, unless told otherwise.
+        """
         return self._engine.exec(self, argv, user=user, workdir=workdir, stdin=stdin, detach=detach)
 
     def facts(self, *probes: str) -> tuple[Fact, ...]:
         """The facts that are about its processes or its namespaces."""
-        return self._engine.facts_of(self, probes or PROBES)
+        return self._engine.facts(self, probes or PROBES)
 
     def shell(self) -> object:
         """A terminal in it: a widget in a notebook, and the command for any other terminal as its text."""

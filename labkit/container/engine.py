@@ -8,25 +8,37 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from errno import EACCES, ENOENT, ENOEXEC, ENOTDIR
+from dataclasses import replace
+from errno import E2BIG, ENOENT, ENOTDIR
 from typing import Protocol
 
-from labkit.container import joining, spec
-from labkit.container.arguments import argv_of, environment_of, image_of, input_of, name_of, user_of
+from labkit.container import joining, looking, spec
+from labkit.container.arguments import (
+    argv_of,
+    environment_of,
+    input_of,
+    namespaces_of,
+    places_of,
+    signal_of,
+    typed_of,
+    user_of,
+    workdir_of,
+)
 from labkit.container.container import Container
+from labkit.container.names import image_of, name_of
 from labkit.container.spec import Spec
 from labkit.container.terminal import Terminal
 from labkit.errors import HostDied, SpecError, StepError, errno_text
-from labkit.linux import nsfs
 from labkit.steps.backends.base import Backend, CallFailed, Ended, Part, Row, Start
 from labkit.steps.call import Call
 from labkit.steps.explain import TABLE
-from labkit.steps.fact import Fact, Namespace, Process
+from labkit.steps.fact import Fact
 from labkit.steps.naming import Naming
+from labkit.steps.plan import Plan
 from labkit.steps.snapshot import Snapshot
 
-_MISSING = (ENOENT, ENOTDIR)
-_NOT_EXECUTABLE = (EACCES, ENOEXEC)
+#: why execve(2) failed: what a shell would exit with, and say
+_VERDICTS = {ENOENT: (127, "not found"), ENOTDIR: (127, "not found"), E2BIG: (126, "too many arguments")}
 
 
 class Ground(Protocol):
@@ -76,17 +88,17 @@ class Engine:
     ) -> Spec:
         """The Spec of these arguments. Raises SpecError before anything is asked of the kernel."""
         known = image_of(image)
-        self.lab.backend.find(image)
-        words = argv_of(argv)
+        missing, put_old = places_of(image, self.lab.backend.top(image))
+        words, kinds = argv_of(argv), namespaces_of(namespaces)
         chosen, host = name_of(name, hostname, taken=self.containers, numbers=self._numbers, image=known)
-        try:
-            nsfs.flags_of(tuple(namespaces))
-        except ValueError as error:
-            raise SpecError(str(error), look="man 7 namespaces") from error
+        if "user" in kinds and "mnt" not in kinds:
+            raise SpecError("a user namespace may mount nothing in the mount namespace of others", look='add "mnt"')
+        if hostname is not None and "uts" not in kinds:
+            raise SpecError("without a uts namespace the hostname is that of the lab host", look="leave hostname out")
         return Spec(
-            name=chosen, image=known, argv=words, hostname=host, environment=environment_of(env),
-            namespaces=tuple(namespaces), user=self._user(user, image), workdir=workdir or "/", init=init, tty=tty,
-            cgroup=self.lab.has_cgroups, bind_devices=self.lab.rootless, userxattr=self.lab.rootless,
+            name=chosen, image=known, argv=words, hostname=host, environment=environment_of(env), namespaces=kinds,
+            user=self._user(user, image), workdir=workdir_of(workdir), init=init, tty=tty, missing=missing,
+            put_old=put_old, cgroup=self.lab.has_cgroups, bind_devices=self.lab.rootless, userxattr=self.lab.rootless,
             uids=((0, 1, 65535),) if self.lab.rootless else ((0, 100000, 65536),),
         )  # fmt: skip
 
@@ -96,7 +108,8 @@ class Engine:
     def run(self, image: str, spec_: Spec, *, tty: bool, stdin: str | bytes | None, detach: bool) -> Container:
         """Carry the plan of `spec_` out; wait for the end unless `detach`."""
         self.lab.image(image)
-        start = Start(spec_.name, spec.template(spec_), spec.HOLE, input_of(stdin), tty, clear=spec.remains(spec_))
+        given = typed_of(stdin, at_end=not detach) if tty else input_of(stdin)
+        start = Start(spec_.name, spec.template(spec_), spec.HOLE, given, tty, clear=spec.remains(spec_))
         container = self._start(start, spec_, spec_.argv, image)
         self.containers[spec_.name] = container
         return self._finish(container, detach)
@@ -107,32 +120,42 @@ class Engine:
         argv: Sequence[str] | str,
         *,
         user: str | int | None,
-        workdir: str,
+        workdir: str | None,
         stdin: str | bytes | None,
         detach: bool,
     ) -> Container:
-        """One more process in a running container."""
+        """One more process in a running container; as its user and in its directory, if not told otherwise."""
+        plan, name, words = self._join(target, argv, user, workdir)
+        start = Start(name, plan.parts(), stdin=input_of(stdin))
+        return self._finish(self._start(start, target.spec, words, target.image), detach)
+
+    def terminal(self, target: Container, argv: Sequence[str] | str = ("sh",)) -> Terminal:
+        """A program with a terminal of its own in a running container."""
+        plan, name, words = self._join(target, argv, tty=True)
+        start = Start(name, plan.parts(), tty=True, open_terminal=True)
+        process = self._finish(self._start(start, target.spec, words, target.image), detach=True)
+        return Terminal(self.lab.backend.terminal(name), process)
+
+    def _join(
+        self,
+        target: Container,
+        argv: Sequence[str] | str,
+        user: str | int | None = None,
+        workdir: str | None = None,
+        tty: bool = False,
+    ) -> tuple[Plan, str, tuple[str, ...]]:
+        """The plan for one more process in `target`, the process's name, and its words."""
         self.lab.check_open()
         if not target.running:
             raise SpecError(
                 f"container {target.name} has ended with {target.returncode}: nothing can be started in it",
-                likely="its program has come to its end", look=f"print(lab.containers[{target.name!r}].logs())",
+                likely="its program has come to its end", look="print(container.logs())",
             )  # fmt: skip
         words = argv_of(argv)
-        name = f"{target.name}.{next(self._numbers)}"
-        plan = joining.plan(target.spec, target.pid, name, words, workdir=workdir, user=self._user(user, target.image))
-        container = self._start(Start(name, plan.parts(), stdin=input_of(stdin)), target.spec, words, target.image)
-        return self._finish(container, detach)
-
-    def terminal(self, target: Container, argv: Sequence[str] | str = ("sh",)) -> Terminal:
-        """A program with a terminal of its own in a running container."""
-        self.lab.check_open()
-        words = argv_of(argv)
-        name = f"{target.name}.{next(self._numbers)}"
-        plan = joining.plan(target.spec, target.pid, name, words, workdir="/", user=target.spec.user, tty=True)
-        start = Start(name, plan.parts(), tty=True, open_terminal=True)
-        process = self._finish(self._start(start, target.spec, words, target.image), detach=True)
-        return Terminal(self.lab.backend.terminal(name), process)
+        who = target.spec.user if user is None else self._user(user, target.image)
+        where = target.spec.workdir if workdir is None else workdir_of(workdir)
+        name = f"{target.name}.{next(target.numbers)}"
+        return joining.plan(target.spec, target.pid, name, words, workdir=where, user=who, tty=tty), name, words
 
     def _start(self, start: Start, spec_: Spec, argv: Sequence[str], image: str) -> Container:
         self.lab.touched()
@@ -141,7 +164,7 @@ class Engine:
         except CallFailed as failed:
             raise _error(start.name, failed.part, failed.rows) from failed
         self.lab.naming.spawned("host", pid, start.name)
-        return Container(self, start.name, spec_, pid, argv, image)
+        return Container(self, replace(start, stdin=None), spec_, pid, argv, image)
 
     def _finish(self, container: Container, detach: bool) -> Container:
         if not detach:
@@ -167,24 +190,14 @@ class Engine:
         if ended.failed is None:
             container._ended(ended)
             return
-        _, row = ended.failed
-        part = next(p for p in reversed(self._parts(container)) if p.who == container.name)
-        failed = part.intents[ended.failed[0]]
+        index, row = ended.failed
+        part = next(p for p in reversed(container.start.parts) if p.who == container.name)
         self.containers.pop(container.name, None)
-        if failed.name != "execve":
+        if part.intents[index].name != "execve":
             container._ended(ended, 125)
-            raise _error(container.name, part, [row], index=ended.failed[0])
-        code = 127 if row[1] in _MISSING else 126
-        why = {127: "not found", 126: "not executable"}[code]
+            raise _error(container.name, part, [row], index=index)
+        code, why = _VERDICTS.get(row[1], (126, "not executable"))
         container._ended(ended, code, f"labkit: {container.argv[0]}: {why}: {errno_text(row[1])}\n")
-
-    def _parts(self, container: Container) -> tuple[Part, ...]:
-        if "." in container.name and container.name not in self.containers:
-            plan = joining.plan(
-                container.spec, 0, container.name, container.argv, workdir="/", user=container.spec.user
-            )
-            return plan.parts()
-        return spec.plan(container.spec).parts()
 
     def _gone(self, container: Container) -> bool:
         if container._generation != self.lab.generation:
@@ -197,7 +210,7 @@ class Engine:
         """Send a signal."""
         if not self._gone(container):
             try:
-                self.lab.backend.signal(container.name, number)
+                self.lab.backend.signal(container.name, signal_of(number))
             except StepError:
                 if container.wait(0.5) is None:
                     raise
@@ -216,32 +229,19 @@ class Engine:
         if self.containers.get(container.name) is container:
             del self.containers[container.name]
 
-    def facts_of(self, container: Container, probes: Sequence[str]) -> tuple[Fact, ...]:
+    def facts(self, container: Container, probes: Sequence[str]) -> tuple[Fact, ...]:
         """Facts about the container's processes, their namespaces and what is in these alone."""
-        if self._gone(container):
-            raise HostDied(f"container {container.name} is gone with its lab host", look="lab.run(...) again")
-        wanted = tuple(dict.fromkeys([*probes, "processes", "namespaces"]))
-        shot = self.lab.snapshot(*wanted)
-        mine = {container.name}
-        for process in shot.of_type(Process):  # parents stand before children in no order: repeat until it is stable
-            if process.parent in mine or process.name in mine:
-                mine.add(process.name)
-        spaces = {n.name for n in shot.of_type(Namespace) if n.members and set(n.members) <= mine}
-        return tuple(f for f in shot if f.probe in probes and _concerns(f, mine, spaces))
+        if self._gone(container) or not container.running:
+            raise HostDied(
+                f"container {container.name} has ended: there are no facts about it", look="lab.run(...) again"
+            )
+        shot = self.lab.snapshot(*dict.fromkeys([*probes, "processes", "namespaces"]))
+        return looking.facts_of(container.name, shot, probes)
 
     def shell_command(self, container: Container) -> str:
-        """nsenter with the pid that the real machine knows."""
-        raw = self.lab.backend.look([])
-        level = raw.get("depth", 1)
-        for row in raw["processes"]:
-            if len(row["nspid"]) > level and row["nspid"][level] == container.pid:
-                return f"sudo nsenter --target {row['pid']} --all --wd=/ /bin/sh"
-        raise HostDied(f"container {container.name} has no process any more", look=f"{container.name}.wait()")
-
-
-def _concerns(fact: Fact, processes: set[str], spaces: set[str]) -> bool:
-    about = {str(getattr(fact, name, "")) for name in ("name", "process", "ns")}
-    return bool(about & (processes | spaces))
+        """The line that opens a shell in it from any terminal."""
+        self.lab.check_open()
+        return looking.shell_command(container.name, container.pid, self.lab.backend.look([]))
 
 
 def _error(name: str, part: Part, rows: list[Row], *, index: int | None = None) -> StepError:

@@ -18,7 +18,7 @@ from labkit.linux.calls import Intent, Ret, clone3, close, open_, pidfd_open, se
 from labkit.linux.constants import CLONE_INTO_CGROUP, CLONE_PARENT, O_DIRECTORY
 from labkit.namespaces.privileges import DropCapabilities, NoNewPrivileges
 from labkit.namespaces.processes import Exec, TakeTerminal
-from labkit.namespaces.roots import ChangeDirectory
+from labkit.namespaces.roots import ChangeDirectory, Chroot
 from labkit.namespaces.spawn import Spawn
 from labkit.namespaces.users import BecomeUser
 from labkit.steps.plan import Plan
@@ -83,9 +83,12 @@ def plan(
     steps: list[Step] = [
         Spawn(child=joiner),
         SpawnInside(who=joiner, pid=pid, child=name, namespaces=spec.namespaces, cgroup=spec.cgroup_path),
-        ChangeDirectory(who=name, path=workdir),
-        DropCapabilities(who=name),
     ]
+    if "mnt" not in spec.namespaces:  # joining a mount namespace leads to its root; a chroot is not joined by that
+        steps.append(Chroot(who=name, path=f"{spec.directory}/root"))
+    if "user" in spec.namespaces:  # until now it is the lab's root, who has no number inside
+        steps.append(BecomeUser(who=name, uid=0, gid=0))
+    steps += [ChangeDirectory(who=name, path=workdir), DropCapabilities(who=name)]
     if user:
         steps.append(BecomeUser(who=name, uid=user[0], gid=user[1]))
     if tty:

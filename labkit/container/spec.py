@@ -28,18 +28,23 @@ from labkit.steps.backends.base import Part
 from labkit.steps.plan import Plan
 from labkit.steps.step import Step
 
+#: where file systems are mounted in every container, in this order
+PLACES = ("proc", "sys", "dev")
 NAMESPACES = ("mnt", "pid", "uts", "ipc", "net", "cgroup")
 LAB = "/run/lab"
 CGROUPS = "/sys/fs/cgroup"
 
-
-#: stands for the name in the plan that many containers share; no valid name contains it
-HOLE = "\x01"
+#: stands for the name in the plan that many containers share: no string for the kernel can contain NUL
+HOLE = "\0name\0"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """What a container should be. `image` is the name under /run/lab/images; uids and gids are numbers."""
+    """What a container should be. `image` is the name under /run/lab/images; uids and gids are numbers.
+
+    `missing` are the places for /proc, /sys and /dev that the image does not have; `put_old` is a name at
+    its top that it does not use either: there the old root lies for a moment.
+    """
 
     name: str
     image: str
@@ -55,6 +60,8 @@ class Spec:
     cgroup: bool = True
     bind_devices: bool = False
     userxattr: bool = False
+    missing: tuple[str, ...] = ()
+    put_old: str = "old"
 
     @property
     def directory(self) -> str:
@@ -128,10 +135,12 @@ def _root(spec: Spec) -> Iterator[Step]:
     )  # fmt: skip
     # The root is changed before anything is mounted in it: a link that the image has in place of /proc
     # or /dev then leads somewhere inside the image, and not out of it.
-    old = "/old" if mine else ""
+    old = f"/{spec.put_old}" if mine else ""
     at = "" if mine else new
     if mine:
-        yield PivotRoot(who=who, new_root=new)
+        yield PivotRoot(who=who, new_root=new, put_old=spec.put_old)
+    for place in spec.missing:
+        yield MakeDirectory(who=who, path=f"{at}/{place}")
     if "pid" in spec.namespaces:
         yield MountProc(who=who, target=f"{at}/proc")
     else:
@@ -142,7 +151,7 @@ def _root(spec: Spec) -> Iterator[Step]:
         yield Bind(who=who, source=f"{old}/sys", target=f"{at}/sys")
     yield BuildDev(who=who, target=f"{at}/dev", source=f"{old}/dev", bind=spec.bind_devices or user)
     if mine:
-        yield DetachOldRoot(who=who)
+        yield DetachOldRoot(who=who, put_old=old)
     else:
         yield Chroot(who=who, path=new)
 

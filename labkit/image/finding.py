@@ -10,20 +10,45 @@ from labkit.image import passwd, rootfs
 
 
 class Images:
-    """What a lab's backend asks about images. Answers are kept: a running lab goes on with the tree it began with."""
+    """What a lab's backend asks about images.
+
+    Of an image the answer is kept: a running lab goes on with the tree it began with. A directory is the
+    student's own, and may be another one at the next look.
+    """
 
     def __init__(self) -> None:
         self._found: dict[str, str] = {}
+        self._tops: dict[str, dict[str, str]] = {}
 
     def find(self, image: str) -> str:
         """The directory of an image by name, or of a path (anything with a slash). Raises ImageError."""
+        if "/" in image:
+            return _directory(image)
         if image not in self._found:
-            self._found[image] = str(rootfs.image_path(image)) if "/" not in image else _directory(image)
+            self._found[image] = str(rootfs.image_path(image))
         return self._found[image]
+
+    def top(self, image: str) -> dict[str, str]:
+        """What lies at the top of the image: name, and whether it is a directory, a symlink or some other file."""
+        if image not in self._tops or "/" in image:
+            self._tops[image] = _top(self.find(image))
+        return self._tops[image]
 
     def user(self, image: str, name: str) -> tuple[int, int] | None:
         """(uid, gid) of a user of the image, or None."""
         return passwd.user(self.find(image), name)
+
+
+def _top(path: str) -> dict[str, str]:
+    try:
+        with os.scandir(path) as entries:
+            return {entry.name: _kind(entry) for entry in entries}
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read: {error.strerror}", look=f"ls -ld {shlex.quote(path)}") from error
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    return "symlink" if entry.is_symlink() else "directory" if entry.is_dir() else "file"
 
 
 def _directory(image: str) -> str:

@@ -79,6 +79,9 @@ class Images(Protocol):
     def find(self, image: str) -> str:
         """As `Backend.find`."""
 
+    def top(self, image: str) -> dict[str, str]:
+        """As `Backend.top`."""
+
     def user(self, image: str, name: str) -> tuple[int, int] | None:
         """As `Backend.user`."""
 
@@ -96,6 +99,9 @@ class Backend(Protocol):
 
     def find(self, image: str) -> str:
         """The directory of an image by name, or of a path, on the real machine. Raises ImageError."""
+
+    def top(self, image: str) -> dict[str, str]:
+        """What lies at the top of an image: each name with "directory", "symlink" or "file"."""
 
     def user(self, image: str, name: str) -> tuple[int, int] | None:
         """(uid, gid) of a user of the image, or None."""

@@ -30,6 +30,9 @@ class Dry:
     def find(self, image: str) -> str:
         return image
 
+    def top(self, image: str) -> dict[str, str]:
+        return dict.fromkeys(("dev", "proc", "sys"), "directory")
+
     def user(self, image: str, name: str) -> tuple[int, int] | None:
         return None
 

@@ -74,6 +74,9 @@ class Live:
     def find(self, image: str) -> str:
         return self.images.find(image)
 
+    def top(self, image: str) -> dict[str, str]:
+        return self.images.top(image)
+
     def user(self, image: str, name: str) -> tuple[int, int] | None:
         return self.images.user(image, name)
 

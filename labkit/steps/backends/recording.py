@@ -122,6 +122,11 @@ class Recording:
         self.answers["", f"find {image}"] = True
         return self.below.find(image)
 
+    def top(self, image: str) -> dict[str, str]:
+        found = self.below.top(image)
+        self.answers["", f"top {image}"] = dict(sorted(found.items()))
+        return found
+
     def user(self, image: str, name: str) -> tuple[int, int] | None:
         found = self.below.user(image, name)
         self.answers["", f"user {image} {name}"] = found

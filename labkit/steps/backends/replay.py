@@ -62,6 +62,10 @@ class Replay:
             raise ImageError(f"no image {image!r} in this recording", look=_LOOK)
         return image
 
+    def top(self, image: str) -> dict[str, str]:
+        self.find(image)
+        return dict(self.answers.get(("", f"top {image}"), {}))
+
     def user(self, image: str, name: str) -> tuple[int, int] | None:
         found = self.answers.get(("", f"user {image} {name}"))
         return (found[0], found[1]) if found else None
