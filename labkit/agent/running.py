@@ -118,6 +118,16 @@ class Running:
             self._selector.unregister(fd)
             os.close(fd)
 
+    def call_off(self) -> None:
+        """It will not become its program: hang up, and wait (a second at most) until it has been buried."""
+        self._selector.unregister(self.channel.sock)
+        self.channel.close()
+        self.started.set()
+        deadline = time.monotonic() + 1
+        while not self.ended.is_set() and (rest := deadline - time.monotonic()) > 0:
+            self.pump(rest)
+        self.abandon()
+
     def abandon(self) -> None:
         """The lab is going: let go of everything."""
         with self.lock:

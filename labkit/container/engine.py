@@ -191,7 +191,7 @@ class Engine:
             container._ended(ended)
             return
         index, row = ended.failed
-        part = next(p for p in reversed(container.start.parts) if p.who == container.name)
+        part = next(p for p in reversed(container.start.parts) if p.who == container.start.program)
         self.containers.pop(container.name, None)
         if part.intents[index].name != "execve":
             container._ended(ended, 125)

@@ -40,6 +40,7 @@ def pack(kind: str, value: dict[str, int] | list[int]) -> bytes:
         masks = [value["effective"], value["permitted"], value["inheritable"]]
         return struct.pack("=6I", *(m & 0xFFFFFFFF for m in masks), *(m >> 32 for m in masks))
     if kind == "sigset":  # signal n is bit n-1 of a 64-bit word
+        assert isinstance(value, list)
         return struct.pack("=Q", sum(1 << number - 1 for number in value))
     if kind == "gids":
         return struct.pack(f"={len(value)}I", *value)

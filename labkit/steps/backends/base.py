@@ -54,6 +54,11 @@ class Start:
 
         return renamed(self.template, self.hole, self.name) if self.hole else self.template
 
+    @property
+    def program(self) -> str:
+        """The process that turns into the program: `name` itself, or the child for which it serves as init."""
+        return self.parts[-1].init or self.name
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:

@@ -117,17 +117,22 @@ class Live:
         for name, channel in ours.items():
             if born:
                 self.actors[name] = channel
-                with contextlib.suppress(wire.Closed, Stuck):  # it says when it has put on its name
-                    channel.receive(0)
+                self._greet(channel)
             else:
                 channel.close()
 
+    @staticmethod
+    def _greet(newborn: Channel) -> None:
+        """Wait until it says that it has put on its name."""
+        with contextlib.suppress(wire.Closed, Stuck):
+            newborn.receive(0)
+
     def _exchange(self, part: Part, message: wire.Message, fds: Sequence[int]) -> list[Row]:
         """Send the part's calls, with `fds` (closed here), and return the rows: of the calls made, and of an exec."""
-        channel = self._actor(part.who)
-        if part.init:
-            message = {**message, "init": part.init}
         try:
+            channel = self._actor(part.who)
+            if part.init:
+                message = {**message, "init": part.init}
             with channel.lock:
                 number = channel.send({**message, "calls": _pack(part.intents)}, fds)
                 reply, _ = channel.receive(number)
@@ -204,37 +209,56 @@ class Live:
         try:
             pid = self._bear(start, running, fds)
         except BaseException:
-            running.abandon()
+            for fd in fds:  # those that were not handed on
+                os.close(fd)
+            running.call_off()
             raise
         self.running[start.name] = running
         return pid
 
     def _bear(self, start: Start, running: Running, fds: list[int]) -> int:
-        """Send the parts in order; the one that spawns the program's process carries its wire and streams in `fds`."""
+        """Send the parts; the one that spawns the process `start.name` carries its streams and a wire in `fds`."""
         quick = self._quick(start)
         if quick:
             return self._use(quick, start, fds)
-        parts, pid, index = list(start.parts), 0, 0
         helpers: list[str] = []
+        try:
+            return self._send_parts(start, running, fds, helpers)
+        finally:
+            for helper in helpers:
+                self.actors.pop(helper).close()
+
+    def _send_parts(self, start: Start, running: Running, fds: list[int], helpers: list[str]) -> int:
+        parts, pid, index = list(start.parts), 0, 0
+        program = start.program
         clear = {kind: list(paths) for kind, paths in start.clear.items()}
+        if program != start.name:  # the wire in `fds` is the program's; its init takes steps first, on its own
+            mine, theirs = wire.pair()
+            self.actors[start.name] = Channel(mine)
+            helpers.append(start.name)
+            fds += [theirs.detach()]
+            fds[4], fds[5] = fds[5], fds[4]
         while index < len(parts):
             part = parts[index]
             index += 1
-            if part.who == start.name:
+            if part.who == program:
                 running.channel.send({"calls": _pack(part.intents), "quiet": True})
                 continue
-            if start.name not in part.children:
+            if program in part.children and program != start.name:
+                rows = self._exchange(part, {"wire": 0}, _handed(fds, 1))
+                self._greet(running.channel)
+            elif start.name not in part.children:
                 rows = self.take(part)
                 helpers += part.children
             else:
                 message: wire.Message = {"stdio": [0, 1, 2], "wire": 4, "clear": clear}
-                if index < len(parts) and parts[index].who == start.name:
+                if index < len(parts) and parts[index].who == program:
                     message["then"] = _pack(parts[index].intents)
                     index += 1
                 if part.who == "host":
                     message["status"] = 3
                 status = os.dup(fds[3])
-                rows = self._exchange(part, message, fds)
+                rows = self._exchange(part, message, _handed(fds, 5))
                 pid = next(
                     (row[0] for i, row in zip(part.intents, rows, strict=False) if i.name == "clone3" and row[0] > 0), 0
                 )
@@ -245,8 +269,6 @@ class Live:
                     os.close(status)
             if rows and rows[-1][1] and rows[-1][1] not in part.intents[len(rows) - 1].tolerate:
                 raise CallFailed(part, rows)
-        for helper in helpers:
-            self.actors.pop(helper).close()
         return pid
 
     def _quick(self, start: Start) -> int:
@@ -269,7 +291,7 @@ class Live:
         message: wire.Message = {
             "use": number, "name": start.name, "stdio": [0, 1, 2], "status": 3, "wire": 4, "clear": clear,
         }  # fmt: skip
-        rows = self._exchange(Part("host", ()), message, fds)
+        rows = self._exchange(Part("host", ()), message, _handed(fds, 5))
         first = start.template[0]
         if rows[-1][1] and rows[-1][1] not in first.intents[len(rows) - 1].tolerate:
             raise CallFailed(start.parts[0], rows)
@@ -339,6 +361,12 @@ def _ended(running: Running) -> Ended:
     if running.failed is not None:
         failed = (len(running.failed) - 1, running.failed[-1])
     return Ended(running.code, bytes(running.text["stdout"]), bytes(running.text["stderr"]), failed)
+
+
+def _handed(fds: list[int], count: int) -> list[int]:
+    """The first `count` of `fds`, taken out: whoever gets them closes them."""
+    handed, fds[:] = fds[:count], fds[count:]
+    return handed
 
 
 def _open_streams(start: Start) -> tuple[list[int], dict[str, int]]:
