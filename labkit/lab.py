@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Self
 from labkit.container import spec
 from labkit.container.container import Container
 from labkit.container.engine import Engine
-from labkit.container.names import image_of
+from labkit.container.names import image_given, image_of
 from labkit.container.terminal import Terminal
 from labkit.errors import ClosedError, StepError, errno_text
 from labkit.image.finding import Images
@@ -58,11 +58,14 @@ class Plans:
     def __init__(self, engine: Engine, images: dict[str, str]) -> None:
         self._engine, self._images = engine, images
 
-    def container(self, image: str = "busybox", argv: Sequence[str] | str | None = None, **options: Any) -> Plan:
+    def container(
+        self, image: str | os.PathLike[str] = "busybox", argv: Sequence[str] | str | None = None, **options: Any
+    ) -> Plan:
         """The steps of `lab.run(image, argv, **options)`, as a plan. Raises SpecError as `run` does."""
         options.setdefault("name", str(options.get("hostname") or "c1").partition(".")[0])
-        described = self._engine.describe(image, argv, **options)
-        self._images[described.image] = image
+        source = image_given(image)
+        described = self._engine.describe(source, argv, **options)
+        self._images[described.image] = source
         return spec.plan(described)
 
 
@@ -82,7 +85,7 @@ class Lab(Shown):
         self.has_cgroups = bool(self.info.get("cgroup"))
         self._closed = False
         self._touched = False
-        self._attached: set[str] = set()
+        self._attached: dict[str, tuple[int, int]] = {}  # images by name, each with what its directory was
         self.engine = Engine(self)
         self._images: dict[str, str] = {}  # name in the lab host: as the student named it
         self.plans = Plans(self.engine, self._images)
@@ -94,7 +97,7 @@ class Lab(Shown):
 
     def run(
         self,
-        image: str,
+        image: str | os.PathLike[str],
         argv: Sequence[str] | str | None = None,
         *,
         name: str | None = None,
@@ -118,8 +121,9 @@ class Lab(Shown):
         but ends with 127 or 126, as in a shell.
         """
         self.check_open()
+        source = image_given(image)
         chosen = self.engine.describe(
-            image,
+            source,
             argv,
             name=name,
             hostname=hostname,
@@ -130,7 +134,7 @@ class Lab(Shown):
             init=init,
             tty=tty,
         )
-        return self.engine.run(image, chosen, tty=tty, stdin=stdin, detach=detach)
+        return self.engine.run(source, chosen, tty=tty, stdin=stdin, detach=detach)
 
     @property
     def containers(self) -> Mapping[str, Container]:
@@ -226,10 +230,11 @@ class Lab(Shown):
 
     def image(self, image: str) -> str:
         """Make an image visible to the lab host; returns its name there. Raises ImageError."""
-        name = image_of(image)
-        if name not in self._attached:
-            self.backend.attach(name, self.backend.find(image))
-            self._attached.add(name)
+        name, directory = image_of(image), self.backend.find(image)
+        identity = _identity(directory)
+        if self._attached.get(name) != identity:
+            self.backend.attach(name, directory)
+            self._attached[name] = identity
         return name
 
     # lifetime
@@ -289,6 +294,14 @@ class Lab(Shown):
             return "lab (closed)"
         running = ", ".join(self.containers) or "nothing"
         return f"lab: a machine of its own, {self.backend.name}; running: {running}"
+
+
+def _identity(directory: str) -> tuple[int, int]:
+    """What tells a directory from another one that is made later in its place; zeros where it cannot be seen."""
+    with contextlib.suppress(OSError):
+        found = os.stat(directory)
+        return found.st_dev, found.st_ino
+    return 0, 0
 
 
 def _draw() -> None:

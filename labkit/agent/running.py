@@ -22,6 +22,7 @@ from labkit.agent.client import Channel
 
 KEEP = 4 << 20  # bytes of each stream that are kept: the end
 _CHUNK = 1 << 16
+_LINE = 4096  # bytes that a terminal takes at once: termios(3) "Canonical and noncanonical mode"
 
 
 class Running:
@@ -31,7 +32,7 @@ class Running:
         self.name = name
         self.channel = channel
         self.text = {"stdout": bytearray(), "stderr": bytearray()}
-        self.cut = {"stdout": 0, "stderr": 0}
+        self._typed = memoryview(b"")
         self.failed: list[list[Any]] | None = None
         self.code: int | None = None
         self.started = threading.Event()  # the wire has closed or reported: exec is done, or never will be
@@ -54,14 +55,29 @@ class Running:
         with self.lock:
             if self.ended.is_set():
                 return
-            for key, _ in self._selector.select(timeout):
+            for key, events in self._selector.select(timeout):
                 if key.data == "wire":
                     self._wire()
-                else:
-                    self._stream(key.fd, key.data)
+                elif key.fd in self._open:  # not closed by what came before it in this round
+                    if events & selectors.EVENT_WRITE:
+                        self._type(key.fd)
+                    if events & selectors.EVENT_READ:
+                        self._stream(key.fd, key.data)
             if not self._open and self.started.is_set():
                 self._selector.close()
                 self.ended.set()
+
+    def type(self, text: bytes) -> None:
+        """Have `text` typed at its terminal, as fast as it is taken there."""
+        self._typed = memoryview(text)
+        leader = next(fd for fd, kind in self._open.items() if kind == "stdout")
+        self._selector.modify(leader, selectors.EVENT_READ | selectors.EVENT_WRITE, "stdout")
+
+    def _type(self, leader: int) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._typed = self._typed[os.write(leader, self._typed[:_LINE]) :]
+        if not self._typed:
+            self._selector.modify(leader, selectors.EVENT_READ, "stdout")
 
     def _wire(self) -> None:
         try:
@@ -96,11 +112,12 @@ class Running:
             if left:  # by what was to be cleared after it
                 self.text["stderr"] += b"labkit: " + left + b"\n"
         else:
-            text = self.text[kind]
-            text += data
-            if len(text) > KEEP:
-                self.cut[kind] += len(text) - KEEP
-                del text[: len(text) - KEEP]
+            self._keep(kind, data)
+
+    def _keep(self, kind: str, data: bytes) -> None:
+        text = self.text[kind]
+        text += data
+        del text[: max(0, len(text) - KEEP)]
 
     def _drain(self) -> None:
         """The program has ended; take what it left, but do not wait for others that still hold its output open."""
@@ -108,7 +125,7 @@ class Running:
         for fd, kind in list(self._open.items()):
             with contextlib.suppress(OSError):
                 while data := os.read(fd, _CHUNK):
-                    self.text[kind] += data
+                    self._keep(kind, data)
                     if time.monotonic() > deadline:
                         break
             self._close(fd)

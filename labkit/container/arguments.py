@@ -136,15 +136,19 @@ def user_of(user: object, by_name: Callable[[str], tuple[int, int] | None]) -> t
         return None
     text = str(user)
     uid, colon, gid = text.partition(":")
-    if uid.isascii() and uid.isdigit() and (not colon or (gid.isascii() and gid.isdigit())):
-        pair = int(uid), int(gid or uid)
-        if max(pair) > _ID_MAX:
-            raise SpecError(f"{text} is no user: ids end at {_ID_MAX}", look="man 7 credentials")
-        return pair
-    found = by_name(text) if isinstance(user, str) else None
+    if _number(uid) and (not colon or _number(gid)):
+        found: tuple[int, int] | None = int(uid), int(gid or uid)
+    else:
+        found = by_name(text) if isinstance(user, str) else None
     if found is None:
         raise SpecError(f"there is no user {text!r} in this image", look="a number, as in user=1000")
+    if max(found) > _ID_MAX:  # the next one is -1, "leave it as it is": setresuid(2)
+        raise SpecError(f"{text} is no user: ids end at {_ID_MAX}", look="man 7 credentials")
     return found
+
+
+def _number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 def signal_of(signal: int) -> int:

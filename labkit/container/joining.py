@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from labkit.container.spec import Spec
 from labkit.linux import nsfs
-from labkit.linux.calls import Intent, Ret, clone3, close, open_, pidfd_open, setns
+from labkit.linux.calls import Intent, Ret, clone3, open_, pidfd_open, setns
 from labkit.linux.constants import CLONE_INTO_CGROUP, CLONE_PARENT, O_DIRECTORY
 from labkit.namespaces.privileges import DropCapabilities, NoNewPrivileges
 from labkit.namespaces.processes import Exec, TakeTerminal
@@ -50,11 +50,10 @@ class SpawnInside(Step):
             yield open_(self.cgroup, O_DIRECTORY)
             flags |= CLONE_INTO_CGROUP
             cgroup = Ret(0)
-        opened = 1 if self.cgroup else 0
-        yield pidfd_open(self.pid)
-        yield setns(Ret(opened), nsfs.flags_of(self.namespaces))
+        if self.namespaces:
+            yield pidfd_open(self.pid)
+            yield setns(Ret(1 if self.cgroup else 0), nsfs.flags_of(self.namespaces))
         yield clone3(self.child, flags, cgroup=cgroup)
-        yield close(Ret(opened))
 
     def shell(self) -> str:
         return f"nsenter --target {self.pid} --all"

@@ -17,18 +17,22 @@ _OURS = ("host", "init", "images", "root")
 _LONGEST = 40
 
 
+def image_given(image: object) -> str:
+    """The image as a string; a path may be any path-like object."""
+    if not isinstance(image, (str, os.PathLike)) or not os.fspath(image):
+        raise ImageError("an image is a name or the path of a directory", look='lab.run("busybox")')
+    return os.fsdecode(image)
+
+
 def image_of(image: str) -> str:
     """The name under /run/lab/images of an image by name, or of a path to any directory.
 
     Of a path its letters are kept, and where that loses something, a digest is added: two directories
     never share a name.
     """
-    if not isinstance(image, (str, os.PathLike)) or not str(image):
-        raise ImageError("an image is a name or the path of a directory", look='lab.run("busybox")')
-    text = os.fspath(image)
-    if "/" not in text:
-        return text
-    path = os.path.abspath(text)
+    if "/" not in image:
+        return image
+    path = os.path.abspath(image)
     shown = "".join(c if c.isascii() and c.isalnum() else "-" for c in path).strip("-")[-_LONGEST:]
     if "/" + shown.replace("-", "/") == path:
         return f"path-{shown}"

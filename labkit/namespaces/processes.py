@@ -41,7 +41,7 @@ class Exec(Step):
         if "/" in program:
             yield execve(program, self.argv, env)
             return
-        places = env.get("PATH", PATH).split(":")
+        places = [place or "." for place in env.get("PATH", PATH).split(":")]
         for place in places[:-1]:
             yield execve(f"{place}/{program}", self.argv, env)._replace(tolerate=(ENOENT, ENOTDIR, EACCES))
         yield execve(f"{places[-1]}/{program}", self.argv, env)

@@ -9,14 +9,15 @@ import termios
 import threading
 import time
 from collections.abc import Sequence
+from errno import EACCES, EEXIST, EINVAL, ENOENT, ENOTDIR
 from typing import Any
 
 from labkit.agent import wire
 from labkit.agent.client import Channel, Client, Stuck
 from labkit.agent.running import Pump, Running
 from labkit.errors import ActorDied, AgentError, ClosedError, HostDied, ImageError, StepError
-from labkit.linux.calls import Fd, Intent, Pid, close, kill, mkdir, move_mount
-from labkit.linux.constants import MOVE_MOUNT_F_EMPTY_PATH
+from labkit.linux.calls import Fd, Intent, Pid, close, kill, mkdir, move_mount, umount2
+from labkit.linux.constants import MNT_DETACH, MOVE_MOUNT_F_EMPTY_PATH
 from labkit.steps.backends.base import CallFailed, Ended, Facts, Images, Part, Row, Start
 
 _STREAMS = ("stdin", "stdout", "stderr")
@@ -89,7 +90,9 @@ class Live:
             raise ImageError(f"{path} cannot serve as a root file system: {error.message}", likely=error.likely,
                              look=error.look) from error  # fmt: skip
         target = f"/run/lab/images/{name}"
-        part = Part("host", (mkdir(target), move_mount(Fd("tree"), target, MOVE_MOUNT_F_EMPTY_PATH), close(Fd("tree"))))
+        away = umount2(target, MNT_DETACH)._replace(tolerate=(EINVAL,))  # what lay there is another directory by now
+        hang_up = move_mount(Fd("tree"), target, MOVE_MOUNT_F_EMPTY_PATH)
+        part = Part("host", (mkdir(target, tolerate=(EEXIST,)), away, hang_up, close(Fd("tree"))))
         rows = self._exchange(part, {"give": {"tree": 0}}, fds)
         if rows[-1][1]:
             raise ImageError(f"image {name} cannot be attached: {os.strerror(rows[-1][1])}", look="lab.reset()")
@@ -161,6 +164,8 @@ class Live:
             self.client.ask("hello")  # says which of the two it is
         channel = self.actors.get(who)
         if channel is None:
+            if who == "host":
+                raise self._died(who)
             raise ActorDied(
                 f"there is no process called {who} that takes steps",
                 likely="it was not spawned yet, or has turned into its program with exec, or died",
@@ -213,6 +218,8 @@ class Live:
                 os.close(fd)
             running.call_off()
             raise
+        if start.tty and start.stdin:
+            running.type(start.stdin)
         self.running[start.name] = running
         return pid
 
@@ -359,8 +366,18 @@ class Live:
 def _ended(running: Running) -> Ended:
     failed = None
     if running.failed is not None:
-        failed = (len(running.failed) - 1, running.failed[-1])
+        index = _telling(running.failed)
+        failed = (index, running.failed[index])
     return Ended(running.code, bytes(running.text["stdout"]), bytes(running.text["stderr"]), failed)
+
+
+def _telling(rows: list[Row]) -> int:
+    """Which of the failed calls at the end says why: of a search along PATH the one that found a file, as execvp(3)."""
+    search = len(rows) - 1
+    while search and rows[search - 1][1] in (ENOENT, ENOTDIR, EACCES):
+        search -= 1
+    found = (index for index in range(search, len(rows)) if rows[index][1] == EACCES)
+    return next(found, len(rows) - 1)
 
 
 def _handed(fds: list[int], count: int) -> list[int]:
