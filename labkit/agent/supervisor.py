@@ -261,6 +261,10 @@ class Supervisor:
                 os.close(fd)
 
 
+def _not_for_us(_number: int, _frame: object) -> None:
+    """Ctrl-C in the notebook's terminal is for the notebook."""
+
+
 def main() -> None:
     """The agent's entry: the control socket is standard input, the only argument there is."""
     sock = socket.socket(fileno=fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 10))
@@ -272,7 +276,7 @@ def main() -> None:
     os.umask(0o022)
     for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python; every exec would hand that on
         signal.signal(ignored, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the notebook's terminal is for the notebook
+    signal.signal(signal.SIGINT, _not_for_us)  # a handler, for SIG_IGN would be handed on by every exec
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the machine shuts down, say: we tidy up, and go
     titles.set_title("labkit:[sup]")
     try:

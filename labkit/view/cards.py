@@ -24,6 +24,7 @@ from labkit.view import assets
 from labkit.view import theme as themes
 from labkit.view.player import VIEW, Player
 from labkit.view.player import of as player_of
+from labkit.view.turns import in_turn
 
 Json = dict[str, Any]
 Thing = Posed | Planted | Sitting
@@ -52,7 +53,10 @@ class Card(anywidget.AnyWidget):
         self.theme = chosen.name
 
     def _receive(self, _: object, content: Json, __: object) -> None:
-        """A message. What goes wrong is shown on the card; a traceback would be lost in a log."""
+        in_turn(lambda: self._act(content))
+
+    def _act(self, content: Json) -> None:
+        """Do it. What goes wrong is shown on the card; a traceback would be lost in a log."""
         try:
             if content.get("op") == "do" and not isinstance(self.thing, Sitting):
                 self.thing.check()

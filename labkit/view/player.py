@@ -1,8 +1,7 @@
 """The step player: a walk with buttons.
 
 Displaying a Walk shows it. What the browser gets is JSON (`labkit.view.describe`), and what comes
-back are small messages, so that every act on the walk happens here, on the kernel's main thread, one
-after the other:
+back are small messages, so that every act on the walk happens here, where cells run, one after the other:
 
     {op: "next" | "back" | "run" | "reset", id, seen}      id: answered in moment.done
     {op: "goto", position, id, seen}                       seen: the last moment.beat that was on the screen
@@ -34,6 +33,7 @@ from labkit.errors import LabError, StepError
 from labkit.steps.walk import Walk
 from labkit.view import assets, describe, man, page
 from labkit.view import theme as themes
+from labkit.view.turns import in_turn
 
 Bundle = dict[str, Any]
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -93,7 +93,7 @@ class Player(anywidget.AnyWidget):
         if op == "man":
             self.send(self._page(str(content.get("page"))))
         elif op in ("next", "back", "goto", "run", "reset", "answer"):
-            self._act(op, content)
+            in_turn(lambda: self._act(op, content))
 
     def _act(self, op: str, content: Bundle) -> None:
         """Do it, and tell how it went, whatever happens."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
+from browser.checkout import Checkout, wait_for
 from playwright.sync_api import BrowserContext, Locator, expect
 
 ARGUMENTS = [
@@ -16,28 +16,33 @@ SECOND = 1000.0
 
 
 class Notebook:
-    """A notebook that is open in the browser."""
+    """A notebook in the browser: `name` is its path from the checkout's root."""
 
-    def __init__(self, server: Any, context: BrowserContext, name: str, cells: tuple[str, ...], *, app: str) -> None:
-        self.server, self.context, self.name = server, context, name
-        (server.directory / name).write_text(json.dumps(written(cells)))
+    def __init__(self, server: Checkout, context: BrowserContext, name: str, *, app: str) -> None:
+        self.server, self.context, self.name, self.app = server, context, name, app
         self.page = context.new_page()
         self.page.set_default_timeout(30 * SECOND)
-        path = f"/lab/tree/{name}?reset" if app == "lab" else f"/notebooks/{name}"
-        self.page.goto(server.address(f"{path}{'&' if '?' in path else '?'}token={server.token}"))
+
+    def write(self, cells: tuple[str, ...]) -> None:
+        """Make it a notebook of these cells."""
+        (self.server.directory / self.name).write_text(json.dumps(written(cells)))
+
+    def open(self) -> None:
+        """Go to its address."""
+        path = f"/lab/tree/{self.name}?reset&" if self.app == "lab" else f"/notebooks/{self.name}?"
+        self.page.goto(self.server.address(f"{path}token={self.server.token}"))
         self.page.wait_for_selector(".jp-Notebook .jp-CodeCell")
-        if app == "lab" and self.page.locator(".jp-SideBar .lm-mod-current").count():
+        if self.app == "lab" and self.page.locator(".jp-SideBar .lm-mod-current").count():
             self.page.keyboard.press("Control+b")  # the file browser's place is worth more
 
     def wait_for_kernel(self) -> None:
         """The page's own indicator comes too early; the server knows."""
-        for _ in range(300):
-            sessions = self.server.ask("/api/sessions") or []
-            mine = [s["kernel"] for s in sessions if s["path"].endswith(self.name)]
-            if mine and mine[0]["execution_state"] == "idle" and mine[0]["connections"] > 0:
-                return
-            time.sleep(0.1)
-        raise AssertionError("the kernel did not become ready")
+
+        def ready() -> bool:
+            kernel = self.server.kernel(self.name)
+            return bool(kernel and kernel["execution_state"] == "idle" and kernel["connections"] > 0)
+
+        wait_for(ready, f"the kernel of {self.name}")
 
     def cell(self, index: int) -> Locator:
         """One code cell."""
@@ -47,7 +52,7 @@ class Notebook:
         """Run one cell, wait until it has run, return the text of its output."""
         cell = self.cell(index)
         before = cell.locator(".jp-InputPrompt").inner_text()
-        cell.locator(".jp-InputPrompt").first.click()
+        cell.locator(".cm-content").click()
         self.page.keyboard.press("Control+Enter")
         self.page.wait_for_function(
             "([cell, before]) => { const now = cell.querySelector('.jp-InputPrompt').innerText;"
@@ -68,7 +73,7 @@ class Notebook:
         self.page.get_by_role("menuitem", name="Restart Kernel…", exact=True).click()
         self.page.locator(".jp-Dialog").get_by_role("button", name="Restart", exact=False).click()
         self.page.wait_for_selector(".jp-Dialog", state="detached")
-        time.sleep(0.5)
+        self.page.wait_for_timeout(500)  # until then the server may still show the old kernel
         self.wait_for_kernel()
 
     def go_dark(self) -> None:
