@@ -21,6 +21,7 @@ import signal
 import socket
 
 from labkit.agent import actor, wire
+from labkit.agent.borrowed import Borrowed
 from labkit.agent.zygote import Zygote
 from labkit.linux import syscalls, titles
 from labkit.linux.constants import (
@@ -49,12 +50,16 @@ def build_root(scratch: str, rootless: bool) -> None:
     """
     call = syscalls.call
     call("mount", None, "/", None, MS_REC | MS_PRIVATE, None)
+    machine = Borrowed() if rootless else None
     call("mount", "tmpfs", scratch, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
     for name in ("lab", "lab/root", "lab/root/upper", "lab/root/work", "lab/images", "machine"):
         os.mkdir(f"{scratch}/{name}", 0o755)
     new = f"{scratch}/machine"
-    layers = f"lowerdir=/,upperdir={scratch}/lab/root/upper,workdir={scratch}/lab/root/work"
-    call("mount", "overlay", new, "overlay", 0, layers + (",userxattr" if rootless else ""))
+    lower = machine.skeleton(f"{scratch}/lab/root/lower") if machine else "/"
+    layers = f"lowerdir={lower},upperdir={scratch}/lab/root/upper,workdir={scratch}/lab/root/work"
+    call("mount", "overlay", new, "overlay", 0, layers + (",userxattr" if machine else ""))
+    if machine:
+        machine.mount(new)
     call("mount", "proc", f"{new}/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None)
     call("mount", "sysfs", f"{new}/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, None)
     _mount_cgroup2(f"{new}/sys/fs/cgroup")

@@ -13,11 +13,15 @@ from __future__ import annotations
 import os
 
 from labkit.linux import proc, syscalls
-from labkit.linux.constants import CLONE_NEWNS, CLONE_NEWUSER
+from labkit.linux.constants import CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWUTS
+
+#: with those into which the supervisor looks in from here: setns(2) lets it come back only to what its own
+#: user namespace owns
+_NAMESPACES = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET
 
 
 def become_root() -> None:
-    """Move this process into a user namespace (and a mount namespace owned by it) in which it is root.
+    """Move this process into a user namespace (and others owned by it) in which it is root.
 
     Raises OSError naming the call: EPERM or ENOSPC from unshare where the machine forbids it.
     """
@@ -32,7 +36,7 @@ def become_root() -> None:
         os._exit(0)
     os.close(moved_read)
     try:
-        syscalls.call("unshare", CLONE_NEWUSER | CLONE_NEWNS)
+        syscalls.call("unshare", _NAMESPACES)
         os.write(moved_write, b"!")
     finally:
         os.close(moved_write)
