@@ -19,6 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from labkit.linux.mountinfo import Mount
+
     Row = dict[str, Any]
 
 _IN_ROOT = 0x10 | 0x02  # RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS
@@ -37,23 +39,24 @@ def walk(representatives: list[int]) -> list[Row]:
         try:
             for mount in mountinfo.read(pid):
                 if mount.type == "tmpfs":
-                    _tree(rows, seen, root, mount.target, pid)
+                    _tree(rows, seen, root, mount, pid)
         finally:
             os.close(root)
     return rows
 
 
-def _tree(rows: list[Row], seen: set[tuple[int, int]], root: int, mountpoint: str, pid: int) -> None:
+def _tree(rows: list[Row], seen: set[tuple[int, int]], root: int, mount: Mount, pid: int) -> None:
     how = {"flags": os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, "resolve": _IN_ROOT}
-    fd, error, _, _ = syscalls.invoke("openat2", (root, mountpoint, how))
+    fd, error, _, _ = syscalls.invoke("openat2", (root, mount.target, how))
     if error:
         return
     try:
         here = os.fstat(fd)
-        if (here.st_dev, here.st_ino) in seen:
+        covered = f"{os.major(here.st_dev)}:{os.minor(here.st_dev)}" != mount.device  # by another mount, a proc say
+        if covered or (here.st_dev, here.st_ino) in seen:
             return
         seen.add((here.st_dev, here.st_ino))
-        _directory(rows, seen, fd, mountpoint.rstrip("/"), here.st_dev, pid)
+        _directory(rows, seen, fd, mount.target.rstrip("/"), here.st_dev, pid)
     finally:
         os.close(fd)
 

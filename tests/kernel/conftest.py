@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from leaks import Machine, differences
+from leaks import Machine, settle
 
 from labkit import Lab
+from labkit.linux import cgroup2
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -32,15 +32,27 @@ def own_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.rmtree(place, ignore_errors=True)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cgroup() -> Iterator[None]:
+    """This test process has a cgroup of its own, in which its labs make theirs: what is left there is theirs."""
+    try:
+        outer = cgroup2.own()
+        mine = cgroup2.make(outer, f"labkit-test-{os.getpid()}")
+        Path(mine, "cgroup.procs").write_text("0")
+    except (OSError, LookupError):  # no cgroup2, or not ours to divide: then labs have none either
+        yield
+        return
+    yield
+    Path(outer, "cgroup.procs").write_text("0")
+    cgroup2.remove(mine, root=outer)
+
+
 @pytest.fixture(autouse=True)
-def nothing_is_left(own_place: Path) -> Iterator[None]:
+def nothing_is_left(own_place: Path, own_cgroup: None) -> Iterator[None]:
     """The leak check: processes, namespaces, mounts, links, rules, cgroups and run directories as before."""
     before = Machine.now(own_place)
     yield
-    deadline = time.monotonic() + 5  # network namespaces, for one, die asynchronously
-    while (left := differences(before, Machine.now(own_place))) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not left, "left behind:\n" + "\n".join(left)
+    assert not (left := settle(before, own_place)), "left behind:\n" + "\n".join(left)
 
 
 @pytest.fixture
