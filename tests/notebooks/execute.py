@@ -20,6 +20,7 @@ import nbformat
 from nbclient import NotebookClient
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+IGNORED = "nbval-ignore-output"  # not compared because it is of the machine it runs on; so it is not stored either
 TIMEOUT = 120  # seconds for one cell
 
 
@@ -42,7 +43,8 @@ def tidy(notebook: Any) -> None:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.outputs = list(joined(cell.outputs))
+            kept = () if IGNORED in cell.metadata.get("tags", ()) else cell.outputs
+            cell.outputs = list(joined(kept))
             for output in cell.outputs:
                 output.get("data", {}).pop(WIDGET, None)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from labkit.agent.look import KINDS
-from labkit.container import spec
 from labkit.learn import NUMBER, Check, Fault, Lesson, Predict, Question, Quiz, seen
 from labkit.learn.asking import Renewable, after
 from labkit.learn.check import Predicate
@@ -11,7 +9,7 @@ from labkit.linux.constants import SIGKILL
 from labkit.namespaces.names import MakeMessageQueue, SetHostname
 from labkit.namespaces.processes import Kill
 from labkit.namespaces.signals import SignalPid
-from labkit.namespaces.spawn import Join, Spawn, Unshare
+from labkit.namespaces.spawn import Join, Spawn
 from labkit.steps.fact import Process, SysvObject, Uts
 from labkit.steps.snapshot import Snapshot
 from labkit.steps.step import Step
@@ -239,15 +237,6 @@ def _fresh_name(lab: Renewable) -> str:
     return seen.hostname(facts, "a")
 
 
-def _own_kinds(facts: Snapshot, who: str) -> int:
-    return sum(seen.apart(facts, who, kind) for kind in KINDS)
-
-
-def _container(lab: Renewable) -> Snapshot:
-    whole = spec.plan(spec.Spec(name="box", image="busybox", cgroup=False))
-    return after(lab, *whole.only_until(Unshare))
-
-
 QUESTIONS = (
     Question(
         id="nb03/two-deep",
@@ -286,28 +275,11 @@ QUESTIONS = (
     ),
 )
 
-RECALLED = (
-    Question(
-        id="nb01/recalled-shared",
-        ask="The lab host starts a process with a plain fork. How many of its eight namespaces are not the lab host's?",
-        answer=lambda lab: _own_kinds(after(lab, Spawn(child="a")), "a"),
-        wrong=(1, 6, 8),
-        why="Without a flag a child shares all that its parent has: that is how tenants get into each other's way.",
-    ),
-    Question(
-        id="nb02/recalled-kinds",
-        ask="And of a container that lab.run starts?",
-        answer=lambda lab: _own_kinds(_container(lab), "box"),
-        wrong=(1, 4, 8),
-        why="mnt, pid, uts, ipc, net and cgroup; user and time only if asked for.",
-    ),
-)
-
 LESSON = Lesson(
     "nb03",
     "Namespaces I: pid, uts, ipc",
     predictions=PREDICTIONS,
     checks=(OWN_NAME, STUDIO),
     faults=(ZOMBIES,),
-    quiz=Quiz.of("nb03", own=QUESTIONS, recall=RECALLED),
+    quiz=Quiz.of("nb03", own=QUESTIONS, recall=("nb01/plain-fork", "nb02/own-kinds")),
 )

@@ -1,0 +1,381 @@
+"""Lesson 01, one server, three tenants."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from labkit.agent.look import KINDS
+from labkit.errors import StepError, errno_name
+from labkit.learn import Check, Fault, Lesson, Predict, Question, Quiz, seen
+from labkit.learn.asking import Renewable, after
+from labkit.learn.judging import LabLike, labels
+from labkit.linux.constants import SIGKILL
+from labkit.namespaces.files import WriteFile
+from labkit.namespaces.ports import Listen
+from labkit.namespaces.processes import Exec, Kill
+from labkit.namespaces.reading import ReadFile, text
+from labkit.namespaces.signals import SignalPid
+from labkit.namespaces.spawn import Spawn
+from labkit.steps import fact
+from labkit.steps.display import Shown
+from labkit.steps.snapshot import Snapshot
+from labkit.steps.step import Step
+from labkit.steps.trace import Taken
+
+TENANTS = ("bakery", "radio", "school")
+_WORKER = "/tmp/worker"
+_SPINNING = ("sh", "-c", "while :; do :; done")
+
+
+def tenants() -> list[Step]:
+    """Bakery, radio and school: three processes of the server, with nothing of their own."""
+    return [Spawn(child=name) for name in TENANTS]
+
+
+def workers() -> list[Step]:
+    """Bakery and radio, each with a program that happens to be called `worker` (and only waits)."""
+    script = WriteFile(path=_WORKER, text="#!/usr/bin/tail -f\n", mode=0o755)
+    steps: list[Step] = [script, Spawn(child="bakery"), Spawn(child="radio")]
+    for who, child in (("bakery", "kneader"), ("radio", "mixer")):
+        steps += [Spawn(who=who, child=child), Exec(who=child, argv=(_WORKER,))]
+    return steps
+
+
+def read(lab: LabLike, who: str, path: str) -> str:
+    """What `who` reads in the file `path`, or the error it gets."""
+    try:
+        return text(lab.take(ReadFile(who=who, path=path))).strip()
+    except StepError as error:
+        return errno_name(error.errno)
+
+
+# the bare machine, with psutil
+
+
+class Jobs(Shown):
+    """The kernel's four jobs on the machine that the notebook runs on, each with what psutil reads about it now."""
+
+    def __init__(self, rows: Sequence[tuple[str, str]]) -> None:
+        self.rows = tuple(rows)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{job:<20}{found}" for job, found in self.rows)
+
+
+def four_jobs() -> Jobs:
+    """Processes, memory, devices and files, network and other input and output: read from the bare machine."""
+    import psutil
+
+    users = {process.info["username"] for process in psutil.process_iter(["username"])}
+    memory, disk, disks = psutil.virtual_memory(), psutil.disk_usage("/"), psutil.disk_partitions(all=True)
+    links, sockets = psutil.net_if_stats(), psutil.net_connections("tcp")
+    taken = len({socket.laddr for socket in sockets if socket.status == psutil.CONN_LISTEN})
+    return Jobs(
+        (
+            ("processes", f"{len(psutil.pids())}, of {len(users)} users, on {psutil.cpu_count()} CPUs"),
+            ("memory", f"{memory.total >> 20} MiB, of which {memory.percent:.0f} % are in use"),
+            ("devices and files", f"{len(disks)} file systems; / is {disk.percent:.0f} % full"),
+            ("network, in and out", f"{len(links)} interfaces; {taken} TCP ports are taken"),
+        )
+    )
+
+
+def real_pids(lab: LabLike) -> dict[str, int]:
+    """The lab's processes by name, each with its pid on the bare machine."""
+    return {name: int(pid) for pid, name in labels(lab).items()}
+
+
+# who gets how much of a CPU
+
+
+def crowd(**processes: int) -> list[Step]:
+    """So many processes for each tenant, all of which only compute: ``crowd(bakery=1, radio=3)``."""
+    names = [name if count == 1 else f"{name}{n}" for name, count in processes.items() for n in range(1, count + 1)]
+    return [step for name in names for step in (Spawn(child=name), Exec(who=name, argv=_SPINNING))]
+
+
+def shares(lab: LabLike, *, most: float = 2.2) -> dict[str, float]:
+    """Seconds of CPU that each tenant's processes get while they compete for one and the same CPU.
+
+    They are put onto one CPU and counted by the kernel, not by the clock on the wall: whatever else runs on
+    that CPU takes from all of them alike, so the proportion holds on a busy machine, too. Ends as soon as
+    the slowest has had a fifth of a second, or after `most` seconds.
+    """
+    import psutil
+
+    running = {name: psutil.Process(pid) for name, pid in real_pids(lab).items() if name.startswith(TENANTS)}
+    cpu = max(psutil.Process().cpu_affinity())
+    for process in running.values():
+        process.cpu_affinity([cpu])
+    before, deadline = _used(running), time.monotonic() + most
+    while True:
+        time.sleep(0.05)
+        spent = {name: used - before[name] for name, used in _used(running).items()}
+        if min(spent.values()) >= 0.2 or time.monotonic() > deadline:
+            break
+    return {tenant: sum(used for name, used in spent.items() if name.startswith(tenant)) for tenant in _of(spent)}
+
+
+def _used(processes: dict[str, Any]) -> dict[str, float]:
+    return {name: sum(process.cpu_times()[:2]) for name, process in processes.items()}
+
+
+def _of(names: dict[str, float]) -> Iterator[str]:
+    return (tenant for tenant in TENANTS if any(name.startswith(tenant) for name in names))
+
+
+# predictions
+
+
+def _heard(taken: Taken) -> str:
+    both = [port.process for port in taken.after.of_type(fact.Port)]
+    return "both of them" if len(both) > 1 else "the bakery only" if both == ["bakery"] else "the radio only"
+
+
+def _left(taken: Taken) -> int:
+    return sum(bool(seen.life(taken.after, name)) for name in TENANTS)
+
+
+PREDICTIONS = (
+    Predict(
+        id="nb01/stranger",
+        before=SignalPid,
+        ask="The radio sends SIGKILL to number 3, which is the bakery. How many of the three tenants are left?",
+        choices=("3", "2", "1", "0"),
+        answer=_left,
+        why="The number is enough: all are in one list, and root may signal everybody in it.",
+    ),
+    Predict(
+        id="nb01/menu",
+        before=ReadFile,
+        ask="Both have written /tmp/menu. What does the bakery read in it?",
+        choices=("its own text", "the radio's text", "first one, then the other"),
+        answer=lambda taken: "the radio's text" if "songs" in text(taken.calls) else "its own text",
+        why="One tree of files: a path means the same file to everybody.",
+    ),
+    Predict(
+        id="nb01/port",
+        before=lambda step: isinstance(step, Listen) and step.who == "radio",
+        ask="The bakery listens on port 8080. Now the radio asks for 8080, too. Who listens afterwards?",
+        choices=("both of them", "the bakery only", "the radio only"),
+        answer=_heard,
+        why="On one address a port belongs to one socket; who comes second gets EADDRINUSE.",
+    ),
+)
+
+# exercise 1: two shops, one door
+
+
+def _doors(facts: Snapshot, who: str) -> tuple[fact.Port, ...]:
+    return seen.every(facts, fact.Port, process=who)
+
+
+def _both_open(facts: Snapshot) -> bool:
+    return bool(_doors(facts, "bakery") and _doors(facts, "radio"))
+
+
+def _one_net(facts: Snapshot) -> bool:
+    return seen.together(facts, "radio", "net", "bakery")
+
+
+def _same_number(facts: Snapshot) -> bool:
+    return bool({p.port for p in _doors(facts, "bakery")} & {p.port for p in _doors(facts, "radio")})
+
+
+DOORS = Check(
+    id="nb01/two-doors",
+    task="Bakery and radio both listen, each on a port, at the same time.",
+    accept=[
+        ("two numbers", lambda f: _both_open(f) and _one_net(f) and not _same_number(f)),
+        ("one number on two addresses", lambda f: _both_open(f) and _one_net(f) and _same_number(f)),
+        ("one number, in two network namespaces", lambda facts: _both_open(facts) and not _one_net(facts)),
+    ],
+    hints=[
+        (
+            lambda facts: not seen.life(facts, "bakery") or not seen.life(facts, "radio"),
+            "both tenants must be there; tenants() gives you the steps",
+        ),
+        (lambda facts: not facts.of_type(fact.Port), "nobody listens yet: lab.take(Listen(who=…, port=…))"),
+        (
+            lambda facts: bool(_doors(facts, "radio")) and not _doors(facts, "bakery"),
+            "the radio listens; and the bakery? If it was refused, its number or its address was taken",
+        ),
+        (
+            lambda facts: len(_doors(facts, "bakery")) > 1,
+            "the bakery has taken every door there is; which of them does it need?",
+        ),
+        (
+            lambda facts: bool(_doors(facts, "bakery")),
+            "the bakery listens, the radio does not; 0.0.0.0 means all addresses, so that number is gone",
+        ),
+    ],
+    otherwise="somebody listens, but neither bakery nor radio; print(lab.snapshot('net'))",
+    probes=("processes", "namespaces", "net"),
+    model=lambda lab: lab.take_all([*tenants(), Listen(who="bakery", port=8080), Listen(who="radio", port=8081)]),
+)
+
+# exercise 2: the right worker
+
+
+def _silent(facts: Snapshot, who: str) -> bool:
+    return seen.life(facts, who) != "runs"
+
+
+def _mixer_plays(facts: Snapshot) -> bool:
+    return seen.life(facts, "mixer") == "runs" and seen.life(facts, "radio") == "runs"
+
+
+QUIET = Check(
+    id="nb01/right-worker",
+    task="It is night. The bakery's worker must be silent (ended or stopped), its shop goes on, and the radio notices "
+    "nothing.",
+    accept=[
+        (
+            "ended, by its number",
+            lambda f: (
+                _mixer_plays(f) and seen.life(f, "bakery") == "runs" and seen.life(f, "kneader") in ("", "zombie")
+            ),
+        ),
+        (
+            "stopped, to go on tomorrow",
+            lambda f: _mixer_plays(f) and seen.life(f, "bakery") == "runs" and seen.life(f, "kneader") == "stopped",
+        ),
+    ],
+    hints=[
+        (lambda facts: not seen.guests(facts), "nobody is there; lab.take_all(workers()) first"),
+        (
+            lambda facts: _silent(facts, "bakery"),
+            "the whole bakery has come to a halt; only its worker was meant, a process of its own",
+        ),
+        (lambda facts: _silent(facts, "radio"), "the radio itself was hit"),
+        (
+            lambda facts: _silent(facts, "kneader") and _silent(facts, "mixer"),
+            "both workers are silent: whoever goes by the name reaches the neighbour's, too",
+        ),
+        (
+            lambda facts: _silent(facts, "mixer"),
+            "the radio's worker is silent, and the bakery's goes on: the wrong number",
+        ),
+    ],
+    otherwise="both workers are at work; process_tree(lab) shows whose child is which, and its number",
+    probes=("processes",),
+    model=lambda lab: lab.take_all([*workers(), Kill(who="bakery", target="kneader")]),
+)
+
+# the fault: a door that is held open
+
+HELD = Fault(
+    id="nb01/no-door",
+    symptom="The school wants to open its library on port 8080 and gets EADDRINUSE. No tenant admits to using it.",
+    breaks=[Spawn(child="oven"), Listen(who="oven", port=8080)],
+    mends=[Kill(target="oven")],
+    repaired=lambda facts: seen.one(facts, fact.Port, port=8080) is None,
+    tools=["print(lab.snapshot('net'))", "process_tree(lab)"],
+    hints=[
+        (
+            lambda facts: len(facts.of_type(fact.Port)) > 1,
+            "another number helps the school, not the landlord: who holds 8080?",
+        ),
+    ],
+    hint="a port is held by a socket, and a socket by a process. Whose, and when does it let go of what it has?",
+    why="nobody holds port 8080 any more",
+    probes=("processes", "net"),
+)
+
+# the quiz
+
+
+def _own_kinds(lab: Renewable) -> int:
+    facts = after(lab, Spawn(child="a"))
+    return sum(seen.apart(facts, "a", kind) for kind in KINDS)
+
+
+def _second(lab: Renewable, first: Listen, second: Listen) -> str:
+    lab.reset()
+    lab.take_all([Spawn(child="a"), Spawn(child="b"), first])
+    try:
+        lab.take(second)
+    except StepError as error:
+        return errno_name(error.errno)
+    return "it works"
+
+
+def _same_port(lab: Renewable) -> str:
+    return _second(lab, Listen(who="a", port=80), Listen(who="b", port=80))
+
+
+def _two_addresses(lab: Renewable) -> str:
+    return _second(lab, Listen(who="a", port=80, address="127.0.0.1"), Listen(who="b", port=80, address="127.0.0.2"))
+
+
+def _after_death(lab: Renewable) -> str:
+    facts = after(lab, Spawn(child="a"), Listen(who="a", port=80), Kill(target="a"), look=("net",))
+    return "taken for ever" if facts.of_type(fact.Port) else "it is free"
+
+
+def _who_reads(lab: Renewable) -> str:
+    lab.reset()
+    lab.take_all([Spawn(child="a"), Spawn(child="b"), WriteFile(who="a", path="/tmp/diary", text="secret", mode=0o600)])
+    return "yes: it is root, too" if read(lab, "b", "/tmp/diary") == "secret" else "no: the mode forbids it"
+
+
+def _hit(lab: Renewable) -> int:
+    facts = after(lab, *tenants(), SignalPid(who="school", pid=4, signal=SIGKILL), look=("processes",))
+    return sum(not seen.life(facts, name) for name in TENANTS)
+
+
+QUESTIONS = (
+    Question(
+        id="nb01/plain-fork",
+        ask="The lab host starts a process with a plain fork. How many of its eight namespaces are not the lab host's?",
+        answer=_own_kinds,
+        wrong=(1, 6, 8),
+        why="Without a flag a child shares all that its parent has: that is how tenants get into each other's way.",
+    ),
+    Question(
+        id="nb01/same-port",
+        ask="Two processes of one machine want to listen on port 80 of all addresses. What does the second get?",
+        answer=_same_port,
+        wrong=("it works", "EPERM", "the next free port"),
+        why="A port is a number of the network, and on one address only one socket has it.",
+    ),
+    Question(
+        id="nb01/two-addresses",
+        ask="And if the first wants 127.0.0.1 only, and the second 127.0.0.2?",
+        answer=_two_addresses,
+        wrong=("EADDRINUSE", "EADDRNOTAVAIL", "EPERM"),
+        why="What must differ is the pair of address and port.",
+    ),
+    Question(
+        id="nb01/after-death",
+        ask="A process that listens on port 80 is killed. What becomes of the port?",
+        answer=_after_death,
+        wrong=("taken for ever", "taken until the machine restarts", "its parent has it"),
+        why="The kernel closes all that a process had open, sockets among them.",
+    ),
+    Question(
+        id="nb01/diary",
+        ask="A tenant, root as all here, writes a file with mode 0600. Can its neighbour read it?",
+        answer=_who_reads,
+        wrong=("no: the mode forbids it", "only if the file is in /tmp", "only its size"),
+        why="Modes keep users apart, not tenants; and root they do not keep out at all.",
+    ),
+    Question(
+        id="nb01/one-number",
+        ask="Three tenants, pids 3, 4 and 5. One of them sends SIGKILL to 4. How many tenants does it hit?",
+        answer=_hit,
+        wrong=(0, 2, 3),
+        why="A pid is one process of the list; a name, as killall takes it, can be several.",
+    ),
+)
+
+LESSON = Lesson(
+    "nb01",
+    "One server, three tenants",
+    predictions=PREDICTIONS,
+    checks=(DOORS, QUIET),
+    faults=(HELD,),
+    quiz=Quiz.of("nb01", own=QUESTIONS, recall=("nb00/undone", "nb00/not-empty")),
+)

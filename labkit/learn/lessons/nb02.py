@@ -1,0 +1,414 @@
+"""Lesson 02, a container in fifteen steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from labkit.agent.look import KINDS
+from labkit.cgroups.make import MakeCgroup, RemoveCgroup
+from labkit.container import spec
+from labkit.errors import LabError, StepError, errno_name
+from labkit.learn import Check, Fault, Lesson, Predict, Question, Quiz, seen
+from labkit.learn.asking import Renewable, after
+from labkit.learn.judging import LabLike
+from labkit.linux.constants import CAP_SYS_ADMIN
+from labkit.namespaces.files import WriteFile
+from labkit.namespaces.filesystems import BuildDev, HidePaths, MountProc
+from labkit.namespaces.mounts import MakePrivate, Mount
+from labkit.namespaces.privileges import DropCapabilities
+from labkit.namespaces.processes import Exec, Kill
+from labkit.namespaces.reading import ReadFile
+from labkit.namespaces.roots import DetachOldRoot, PivotRoot
+from labkit.namespaces.spawn import Spawn, Unshare
+from labkit.steps import fact
+from labkit.steps.plan import Plan
+from labkit.steps.snapshot import Snapshot
+from labkit.steps.step import Step
+from labkit.steps.trace import Taken
+
+IMAGE = f"{spec.LAB}/images/busybox"
+_PATIENCE = 5.0  # seconds for tiny.py to build its container
+
+# steps left out: what the bakery tries at the end, and how it goes
+
+TRIES: dict[type[Step], tuple[str, Step]] = {
+    MakePrivate: ("read its /proc", ReadFile(who="bakery", path="/proc/self/status")),
+    MountProc: ("read its /proc", ReadFile(who="bakery", path="/proc/self/status")),
+    BuildDev: ("read /dev/zero", ReadFile(who="bakery", path="/dev/zero")),
+    DetachOldRoot: ("read the server's files", ReadFile(who="bakery", path="/old/etc/passwd")),
+    HidePaths: ("set a kernel switch", WriteFile(who="bakery", path="/proc/sys/kernel/domainname", text="bakery")),
+    DropCapabilities: ("mount a disk", Mount(who="bakery", type="tmpfs", target="/mnt")),
+}
+
+
+def leave_out(lab: Renewable, plan: Plan, *kinds: type[Step]) -> str:
+    """For each kind of step: what the bakery tries, how it goes in the whole container, and how without that step."""
+    rows = [("left out", "the bakery tries to", "whole", "without the step")]
+    for kind in kinds:
+        words, attempt = TRIES[kind]
+        rows.append((kind.__name__, words, _goes(lab, plan, attempt), _goes(lab, plan.without(kind), attempt)))
+    return "\n".join(f"{a:<17} {b:<24} {c:<7} {d}".rstrip() for a, b, c, d in rows)
+
+
+def _goes(lab: Renewable, plan: Plan, attempt: Step) -> str:
+    lab.reset()
+    lab.ready(plan)
+    try:
+        lab.take_all(plan.without(Exec).steps)
+    except StepError as error:
+        return f"there is no container: {error.call.partition('(')[0]}, {errno_name(error.errno)}"
+    try:
+        lab.take(attempt)
+    except StepError as error:
+        return errno_name(error.errno)
+    return "works"
+
+
+# tiny.py, beside a container of a plan
+
+
+def run_tiny(lab: Any, page: str) -> str:
+    """Run `page`, the text of tiny.py, as a program of the lab host; returns the process in its container."""
+    program = ("tail", "-f", "/dev/null")
+    lab.take_all([Spawn(child="tiny"), Exec(who="tiny", argv=("python3", "-c", page, IMAGE, *program))])
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        # raw rows: a snapshot would give names, and to whom depends on how far tiny.py has come
+        if any(row["comm"] == program[0] for row in lab.backend.look([])["processes"]):
+            facts: Snapshot = lab.snapshot("processes")
+            return next(process.name for process in facts.of_type(fact.Process) if process.comm == program[0])
+        time.sleep(0.02)
+    raise LabError("tiny.py has not built its container", look="print(lab.snapshot('processes'))")
+
+
+def compare(facts: Snapshot, one: str, other: str) -> str:
+    """What two containers have in common and in what they differ, in two lines."""
+    alike, different = [], []
+    first, second = _traits(facts, one), _traits(facts, other)
+    for trait, value in first.items():
+        if value == second[trait]:
+            alike.append(trait)
+        else:
+            different.append(f"{trait} ({value}, {second[trait]})")
+    return f"the same:  {', '.join(alike)}\ndifferent: {', '.join(different) or 'nothing'}"
+
+
+def _traits(facts: Snapshot, who: str) -> dict[str, object]:
+    rights = seen.one(facts, fact.Credentials, process=who)
+    mounts = {
+        (m.mountpoint, m.layer, m.type, m.root, _flags(m.options), m.propagation) for m in seen.mounts(facts, who)
+    }
+    links = seen.every(facts, fact.Link, ns=seen.namespace(facts, who, "net"))
+    place = seen.one(facts, fact.CgroupMembership, process=who)
+    return {
+        "kinds of namespaces": {kind for kind in KINDS if seen.apart(facts, who, kind)},
+        "pid inside": seen.own_pid(facts, who),
+        "root": seen.root(facts, who),
+        "mounts": mounts,
+        "links": {(link.name, link.up) for link in links},
+        "rights": replace(rights, process="") if rights else None,
+        "host name": seen.hostname(facts, who),
+        "cgroup": place.path if place else "",
+    }
+
+
+def _flags(options: str) -> frozenset[str]:
+    """Mount flags; when the time of access is written down makes no wall."""
+    return frozenset(options.split(",")) - {"relatime", "strictatime"}
+
+
+# predictions
+
+
+def _own_mounts(taken: Taken) -> str:
+    mine, theirs = len(seen.mounts(taken.after, "bakery")), len(seen.mounts(taken.after))
+    return "the server's whole tree" if mine == theirs else "nothing" if not mine else "only /proc"
+
+
+def _reaches_old(taken: Taken) -> bool:
+    return any(mount.mountpoint.startswith("/old") for mount in seen.mounts(taken.after, "bakery"))
+
+
+PREDICTIONS = (
+    Predict(
+        id="nb02/new-tree",
+        before=Spawn,
+        ask="The bakery is born into a new mount namespace, among others. What is mounted in it then?",
+        choices=("nothing", "only /proc", "the server's whole tree"),
+        answer=_own_mounts,
+        why="A mount namespace begins as a copy. Not before step 10 is nothing of the server left in it.",
+    ),
+    Predict(
+        id="nb02/old-root",
+        before=PivotRoot,
+        ask="The busybox tree becomes the bakery's /. Can it still reach the server's files after this step?",
+        answer=_reaches_old,
+        why="pivot_root puts the old root somewhere, here at /old. Only when that is detached does no path lead there.",
+    ),
+    Predict(
+        id="nb02/still-root",
+        before=DropCapabilities,
+        ask="The bakery's root keeps 13 of root's 41 rights. Is the right to mount (CAP_SYS_ADMIN) among them?",
+        answer=lambda taken: seen.can(taken.after, "bakery", CAP_SYS_ADMIN),
+        why="With it the bakery could undo most of the steps before: mount, unmount, rename, enter namespaces.",
+    ),
+    Predict(
+        id="nb02/program",
+        before=Exec,
+        ask="The process now becomes the bakery's program. Which pid will that program see as its own?",
+        choices=("1", "2", "3", "16"),
+        answer=lambda taken: seen.own_pid(taken.after, "bakery"),
+        why="exec replaces the program and keeps the process: its pid, its namespaces, its root, its few rights.",
+    ),
+)
+
+# exercise 1: a container with a name of its own
+
+_WALLS = ("mnt", "pid", "uts", "ipc", "net")
+
+
+def _lacking(facts: Snapshot, who: str, kinds: Iterable[str] = _WALLS) -> list[str]:
+    return [kind for kind in kinds if not seen.apart(facts, who, kind)]
+
+
+def _at_root(facts: Snapshot, who: str) -> fact.Mount | None:
+    """What is mounted at the / of `who`, uppermost."""
+    found = [mount for mount in seen.mounts(facts, who) if mount.mountpoint == "/"]
+    return found[-1] if found and seen.root(facts, who) == "/" else None
+
+
+def _from_image(facts: Snapshot, who: str) -> bool:
+    mount = _at_root(facts, who)
+    return mount is not None and IMAGE in mount.super_options
+
+
+def _rid_of_server(facts: Snapshot, who: str) -> bool:
+    return _from_image(facts, who) and not any(m.mountpoint.startswith("/old") for m in seen.mounts(facts, who))
+
+
+def _on_air(facts: Snapshot) -> bool:
+    named = seen.hostname(facts, "radio") == "on-air" != seen.hostname(facts)
+    return named and not _lacking(facts, "radio") and _rid_of_server(facts, "radio")
+
+
+ON_AIR = Check(
+    id="nb02/on-air",
+    task="A container called radio, from the image busybox, whose machine is called on-air.",
+    accept=[
+        ("built by a plan, and the program has not moved in", lambda f: _on_air(f) and _program(f, "radio") == ""),
+        ("the program runs in it", lambda facts: _on_air(facts) and _program(facts, "radio") != ""),
+    ],
+    hints=[
+        (lambda facts: seen.hostname(facts) == "on-air", "the server itself is called on-air now"),
+        (
+            lambda facts: bool(seen.guests(facts)) and not seen.life(facts, "radio"),
+            "there is a process, and it is not called radio: name= says what the container is called, hostname= what "
+            "it calls its machine",
+        ),
+        (
+            lambda facts: not seen.life(facts, "radio"),
+            "nothing runs: a plan is only paper until lab.walk(plan).run() takes it; and a program that has come to "
+            "its end has taken its container with it",
+        ),
+        (
+            lambda facts: bool(_lacking(facts, "radio")),
+            "radio still shares namespaces with the server that a container has of its own; look at namespace_map(lab)",
+        ),
+        (
+            lambda facts: not _rid_of_server(facts, "radio"),
+            "radio's / is not the image alone: which steps make it so, and was one left out?",
+        ),
+        (
+            lambda facts: seen.hostname(facts, "radio") == "radio",
+            "the container is called radio, and so is its machine, because nothing else was said: hostname=…",
+        ),
+    ],
+    otherwise="the container stands; only its machine has another name",
+    probes=("processes", "namespaces", "mounts", "uts", "root"),
+    model=lambda lab: _walk(lab, spec.Spec(name="radio", image="busybox", hostname="on-air", cgroup=False)),
+)
+
+
+def _program(facts: Snapshot, who: str) -> str:
+    """What `who` runs, once it is a program of its own."""
+    process = seen.one(facts, fact.Process, name=who)
+    return process.comm if process and not process.comm.startswith("labkit:") else ""
+
+
+def _walk(lab: LabLike, wanted: spec.Spec) -> None:
+    lab.take_all(spec.plan(wanted, with_exec=False).steps)
+
+
+# exercise 2: as few steps as possible
+
+
+def _smallest(facts: Snapshot) -> bool:
+    return not _lacking(facts, "school", ("mnt", "pid")) and _rid_of_server(facts, "school") and _own_proc(facts)
+
+
+def _own_proc(facts: Snapshot) -> bool:
+    return any(m.mountpoint == "/proc" and m.type == "proc" for m in seen.mounts(facts, "school"))
+
+
+def _small(kinds: Iterable[str]) -> bool:
+    return len(tuple(kinds)) >= len(_WALLS) - 2
+
+
+SCHOOL = Check(
+    id="nb02/smallest",
+    task="The school has little money. A process called school that has a tree of files of its own (the image busybox, "
+    "nothing of the server) and a list of processes of its own, with a /proc that shows it. No walls are asked for "
+    "besides.",
+    accept=[
+        ("two walls and no more", lambda facts: _smallest(facts) and _small(_lacking(facts, "school"))),
+        ("more walls than asked for", lambda facts: _smallest(facts) and not _small(_lacking(facts, "school"))),
+    ],
+    hints=[
+        (lambda facts: not seen.life(facts, "school"), "no process is called school: Spawn(child='school', …)"),
+        (
+            lambda facts: not seen.apart(facts, "school", "mnt"),
+            "school shares the server's mounts: pivot_root there would move everybody's root",
+        ),
+        (
+            lambda facts: not seen.apart(facts, "school", "pid"),
+            "school is in the server's list of processes; nobody ever changes lists, so it must be born into another",
+        ),
+        (
+            lambda facts: not _from_image(facts, "school"),
+            "school's / is still the server's; which two steps of the plan lay the image and make it the root?",
+        ),
+        (
+            lambda facts: not _own_proc(facts),
+            "the tree is the image, and its /proc is empty; who mounts it decides which processes it shows",
+        ),
+        (
+            lambda facts: not _rid_of_server(facts, "school"),
+            "all is there, and something too much: the server's files, at /old",
+        ),
+    ],
+    probes=("processes", "namespaces", "mounts", "root"),
+    model=lambda lab: _walk(lab, spec.Spec(name="school", image="busybox", namespaces=("mnt", "pid"), cgroup=False)),
+)
+
+# the fault: what the kernel does not clear away by itself
+
+_CGROUP = f"{spec.CGROUPS}/bakery"
+
+
+def _clear(lab: LabLike) -> None:
+    lab.take(Kill(target="oven"))
+    lab.snapshot()  # looks until the dying have gone: kill(2) returns before, and the cgroup would be busy
+    lab.take(RemoveCgroup(path=_CGROUP))
+
+
+LEFTOVER = Fault(
+    id="nb02/moved-out",
+    symptom="The bakery has moved out: there is no process of that name and no namespace. It wants to come back, and "
+    "step 1 of its plan fails: File exists.",
+    breaks=[MakeCgroup(path=_CGROUP), Spawn(child="oven", cgroup=_CGROUP)],
+    mends=_clear,
+    repaired=lambda facts: seen.one(facts, fact.Cgroup, path="/bakery") is None,
+    tools=["print(lab.snapshot('cgroup'))", "process_tree(lab)"],
+    hints=[
+        (
+            lambda facts: not seen.life(facts, "oven"),
+            "the cgroup is empty now, and it is still there: nothing refers to it, and yet the kernel keeps it",
+        ),
+    ],
+    hint="what does step 1 make? It is there already, and the kernel will not let it go while somebody is in it",
+    why="the cgroup is gone, and with it the name is free",
+    probes=("processes", "cgroup"),
+)
+
+# the quiz
+
+
+def container(lab: Renewable, *, until: type[Step] = Unshare) -> Snapshot:
+    """The facts after the steps of a whole container up to the last of kind `until`."""
+    plan = spec.plan(spec.Spec(name="box", image="busybox", cgroup=False))
+    lab.reset()
+    lab.ready(plan)
+    lab.take_all(plan.only_until(until).steps)
+    return lab.snapshot("processes", "namespaces", "mounts", "net", "root")
+
+
+def _own_kinds(facts: Snapshot, who: str) -> int:
+    return sum(seen.apart(facts, who, kind) for kind in KINDS)
+
+
+def _survives(lab: Renewable) -> str:
+    steps = [MakeCgroup(path=_CGROUP), Spawn(child="a", cgroup=_CGROUP, namespaces=("uts", "net")), Kill(target="a")]
+    facts = after(lab, *steps, look=("processes", "namespaces", "cgroup"))
+    uts, group = len(seen.every(facts, fact.Namespace, kind="uts")), seen.one(facts, fact.Cgroup, path="/bakery")
+    return "its cgroup" if group and uts == 1 else "its namespaces" if uts > 1 else "nothing"
+
+
+def _without_private(lab: Renewable) -> str:
+    plan = spec.plan(spec.Spec(name="box", image="busybox", cgroup=False), with_exec=False)
+    lab.reset()
+    lab.ready(plan)
+    try:
+        lab.take_all(plan.without(MakePrivate).steps)
+    except StepError as error:
+        return error.call.partition("(")[0]
+    return "none of them"
+
+
+def _who_is_root(lab: Renewable) -> str:
+    plan = spec.plan(spec.Spec(name="box", image="busybox", cgroup=False), with_exec=False)
+    lab.reset()
+    lab.ready(plan)
+    lab.take_all(plan.steps)
+    rights = seen.one(lab.snapshot("caps"), fact.Credentials, process="box")
+    return f"uid {rights.uids[0] if rights else -1}"
+
+
+QUESTIONS = (
+    Question(
+        id="nb02/own-kinds",
+        ask="A container that lab.run starts: how many of its eight namespaces are its own?",
+        answer=lambda lab: _own_kinds(container(lab), "box"),
+        wrong=(1, 4, 8),
+        why="mnt, pid, uts, ipc, net and cgroup; user and time only if asked for.",
+    ),
+    Question(
+        id="nb02/links-up",
+        ask="How many network interfaces can a container use right after it was born, before the step that sets lo up?",
+        answer=lambda lab: len(seen.every(container(lab), fact.Link, ns="net#2", up=True)),
+        wrong=(1, 2, "all of the server's"),
+        why="Its network namespace is new: it holds lo and nothing else, and lo is down.",
+    ),
+    Question(
+        id="nb02/what-stays",
+        ask="A container is killed. Which of these is still there until somebody removes it?",
+        answer=_survives,
+        wrong=("its namespaces", "nothing", "its pid"),
+        why="A namespace ends with whoever refers to it; a cgroup is a directory, and stays.",
+    ),
+    Question(
+        id="nb02/without-private",
+        ask="make-rprivate is left out. Which call fails?",
+        answer=_without_private,
+        wrong=("clone3", "mount", "none of them"),
+        why="pivot_root refuses to move a root whose mounts are shared: it would move for others, too.",
+    ),
+    Question(
+        id="nb02/whose-root",
+        ask="A container was built as in this lesson; its program is root. Which uid does the server see?",
+        answer=_who_is_root,
+        wrong=("uid 100000", "uid 65534", "uid 1000"),
+        why="The same root, with fewer rights. Another number outside takes a user namespace: lesson 05.",
+    ),
+)
+
+LESSON = Lesson(
+    "nb02",
+    "A container in fifteen steps",
+    predictions=PREDICTIONS,
+    checks=(ON_AIR, SCHOOL),
+    faults=(LEFTOVER,),
+    quiz=Quiz.of("nb02", own=QUESTIONS, recall=("nb01/plain-fork", "nb01/same-port")),
+)
