@@ -25,6 +25,9 @@ sudo_rule() { # ask | yes | no
         return 0
     fi
     ! agent_is_current || return 0
+    if [[ $mode == ask ]] && sudo -n -l "$LIBEXEC/agent" >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
+        mode=yes # asked and answered; only the code has changed since
+    fi
     if [[ $mode == ask ]]; then
         [[ ! -e $refusal ]] || return 0
         if [[ ! -t 0 || -n ${CI:-} ]] || ! command -v sudo >/dev/null; then
@@ -42,7 +45,10 @@ A sudo rule would let $(id -un) start this agent, and only this, as root and wit
 Whoever may start it can do to this machine what root can: say yes on a machine of your own or made for
 the course. ./lab remove takes the rule back.
 EOF
-        read -r -p "Install it? [y/N] " answer || answer=
+        if ! read -r -p "Install it? [y/N] " answer; then
+            echo
+            return 0 # no answer: ask again next time
+        fi
         if [[ ${answer,,} != y* ]]; then
             : >"$refusal"
             return 0
@@ -96,18 +102,21 @@ other_rules() { # the lines of other users of this machine
 }
 
 remove_everything() {
-    local store=${XDG_DATA_HOME:-$HOME/.local/share}/labkit/images
+    local own=${XDG_DATA_HOME:-$HOME/.local/share}/labkit
     down
     open_state
-    if [[ -d $store ]]; then
-        rm -r "$store"
-        say "removed $store"
+    if [[ -d $own/images ]]; then
+        rm -r "$own/images"
+        say "removed $own/images"
     fi
     if [[ -e $RULES || -d $LIBEXEC || -d /var/lib/labkit/images ]]; then
-        may_be_root "remove $RULES, $LIBEXEC and /var/lib/labkit/images" ||
-            fail "remove what belongs to root" "$(id -un) has no sudo here" "as root: rm -r $RULES $LIBEXEC /var/lib/labkit/images"
-        remove_as_root
+        if may_be_root "remove $RULES, $LIBEXEC and /var/lib/labkit/images"; then
+            remove_as_root
+        else # then somebody else has put it there, and may still want it
+            note "$(id -un) has no sudo here, so this stays: $RULES, $LIBEXEC, /var/lib/labkit/images"
+        fi
     fi
+    [[ ! -e $own/progress.jsonl ]] || say "Your answers stay in $own/progress.jsonl"
     say "What is left is in this directory (.venv, .lab): delete it whenever you like."
     if [[ -s $STATE/apt-installed ]]; then
         say "Packages that ./lab up installed stay, for others may use them by now: $(sort -u "$STATE/apt-installed" | xargs)"
