@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
-from typing import Any
-
 from labkit.agent.look import KINDS
 from labkit.errors import StepError, errno_name
 from labkit.learn import Check, Fault, Lesson, Predict, Question, Quiz, seen
 from labkit.learn.asking import Renewable, after
-from labkit.learn.judging import LabLike, labels
+from labkit.learn.judging import LabLike
 from labkit.linux.constants import SIGKILL
 from labkit.namespaces.files import WriteFile
 from labkit.namespaces.ports import Listen
@@ -19,7 +15,6 @@ from labkit.namespaces.reading import ReadFile, text
 from labkit.namespaces.signals import SignalPid
 from labkit.namespaces.spawn import Spawn
 from labkit.steps import fact
-from labkit.steps.display import Shown
 from labkit.steps.snapshot import Snapshot
 from labkit.steps.step import Step
 from labkit.steps.trace import Taken
@@ -43,87 +38,18 @@ def workers() -> list[Step]:
     return steps
 
 
-def read(lab: LabLike, who: str, path: str) -> str:
-    """What `who` reads in the file `path`, or the error it gets."""
-    try:
-        return text(lab.take(ReadFile(who=who, path=path))).strip()
-    except StepError as error:
-        return errno_name(error.errno)
-
-
-# the bare machine, with psutil
-
-
-class Jobs(Shown):
-    """The kernel's four jobs on the machine that the notebook runs on, each with what psutil reads about it now."""
-
-    def __init__(self, rows: Sequence[tuple[str, str]]) -> None:
-        self.rows = tuple(rows)
-
-    def __str__(self) -> str:
-        return "\n".join(f"{job:<20}{found}" for job, found in self.rows)
-
-
-def four_jobs() -> Jobs:
-    """Processes, memory, devices and files, network and other input and output: read from the bare machine."""
-    import psutil
-
-    users = {process.info["username"] for process in psutil.process_iter(["username"])}
-    memory, disk, disks = psutil.virtual_memory(), psutil.disk_usage("/"), psutil.disk_partitions(all=True)
-    links, sockets = psutil.net_if_stats(), psutil.net_connections("tcp")
-    taken = len({socket.laddr for socket in sockets if socket.status == psutil.CONN_LISTEN})
-    return Jobs(
-        (
-            ("processes", f"{len(psutil.pids())}, of {len(users)} users, on {psutil.cpu_count()} CPUs"),
-            ("memory", f"{memory.total >> 20} MiB, of which {memory.percent:.0f} % are in use"),
-            ("devices and files", f"{len(disks)} file systems; / is {disk.percent:.0f} % full"),
-            ("network, in and out", f"{len(links)} interfaces; {taken} TCP ports are taken"),
-        )
-    )
-
-
-def real_pids(lab: LabLike) -> dict[str, int]:
-    """The lab's processes by name, each with its pid on the bare machine."""
-    return {name: int(pid) for pid, name in labels(lab).items()}
-
-
-# who gets how much of a CPU
-
-
 def crowd(**processes: int) -> list[Step]:
     """So many processes for each tenant, all of which only compute: ``crowd(bakery=1, radio=3)``."""
     names = [name if count == 1 else f"{name}{n}" for name, count in processes.items() for n in range(1, count + 1)]
     return [step for name in names for step in (Spawn(child=name), Exec(who=name, argv=_SPINNING))]
 
 
-def shares(lab: LabLike, *, most: float = 2.2) -> dict[str, float]:
-    """Seconds of CPU that each tenant's processes get while they compete for one and the same CPU.
-
-    They are put onto one CPU and counted by the kernel, not by the clock on the wall: whatever else runs on
-    that CPU takes from all of them alike, so the proportion holds on a busy machine, too. Ends as soon as
-    the slowest has had a fifth of a second, or after `most` seconds.
-    """
-    import psutil
-
-    running = {name: psutil.Process(pid) for name, pid in real_pids(lab).items() if name.startswith(TENANTS)}
-    cpu = max(psutil.Process().cpu_affinity())
-    for process in running.values():
-        process.cpu_affinity([cpu])
-    before, deadline = _used(running), time.monotonic() + most
-    while True:
-        time.sleep(0.05)
-        spent = {name: used - before[name] for name, used in _used(running).items()}
-        if min(spent.values()) >= 0.2 or time.monotonic() > deadline:
-            break
-    return {tenant: sum(used for name, used in spent.items() if name.startswith(tenant)) for tenant in _of(spent)}
-
-
-def _used(processes: dict[str, Any]) -> dict[str, float]:
-    return {name: sum(process.cpu_times()[:2]) for name, process in processes.items()}
-
-
-def _of(names: dict[str, float]) -> Iterator[str]:
-    return (tenant for tenant in TENANTS if any(name.startswith(tenant) for name in names))
+def read(lab: LabLike, who: str, path: str) -> str:
+    """What `who` reads in the file `path`, or the error it gets."""
+    try:
+        return text(lab.take(ReadFile(who=who, path=path))).strip()
+    except StepError as error:
+        return errno_name(error.errno)
 
 
 # predictions
