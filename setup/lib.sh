@@ -82,6 +82,7 @@ stop_ticking() {
     [[ ! -t 1 ]] || printf '\r\033[K'
 }
 trap stop_ticking EXIT
+trap 'echo; echo "lab: interrupted; the same command again goes on where it stopped" >&2; exit 130' INT
 
 # may_be_root WHY: true when as_root will work. Asks for the password on a terminal, once, saying why.
 may_be_root() {

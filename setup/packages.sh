@@ -43,6 +43,8 @@ install_packages() { # NAME...
     # Ubuntu has no chromium package but a snap: the browser ring finds another browser there, or says so.
     mapfile -t known < <(apt-cache --names-only show "$@" 2>/dev/null | sed -n 's/^Package: //p' | sort -u)
     ((${#known[@]})) || known=("$@")
+    as_root env DEBIAN_FRONTEND=noninteractive dpkg --configure -a ||
+        echo "what an interrupted installation left could not be finished; trying all the same"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
         -o DPkg::Lock::Timeout=180 -o DPkg::Options::=--path-include='/usr/share/man/man[1-8]/*' install "${known[@]}" ||
         return 1
