@@ -10,9 +10,9 @@ A process is named by pid *and start time and boot*: a pid alone may be somebody
 after a restart of the machine what is started early has the same pid and the same start time again.
 All three are told as *this* pid namespace sees them, so a lab of another one is left alone.
 
-A run directory is made under a temporary name, which names its maker in the same way, and renamed when
-its journal is in it: so a journal is always complete in its first line. Lines are appended with one
-write(2) each.
+A run directory is made, and taken away, under a name that names its owner in the same way: so a journal
+is always complete in its first line, and whoever dies in between leaves nothing that has no owner. Lines
+are appended with one write(2) each.
 
 See: proc(5) "/proc/[pid]/stat" field 22 starttime, random(4) "boot_id", rename(2), pidfd_send_signal(2).
 """
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     Named = dict[str, Any]
 
 _JOURNAL = "journal"
-_MAKING = ".making-"
+_OF = ".of-"
 _PATIENCE = 5000  # milliseconds that a killed lab host may take to die
 
 
@@ -99,7 +99,7 @@ class Journal:
     def create(cls, parent: str) -> Journal:
         """Make a run directory below `parent` that names this process as its owner."""
         me = name_process(os.getpid())
-        making = f"{parent}/{_MAKING}{json.dumps(me, separators=(',', ':'))}"
+        making = f"{parent}/{_of(me)}"
         os.mkdir(making, 0o755)
         try:
             os.mkdir(f"{making}/scratch")
@@ -138,8 +138,7 @@ class Journal:
     def owner(self) -> Named | None:
         """The supervisor of this lab; None where nothing says whose it is: then it is not ours to touch."""
         try:
-            in_name = self.name.startswith(_MAKING)
-            first = json.loads(self.name.removeprefix(_MAKING)) if in_name else self.lines()[0]
+            first = json.loads(self.name.removeprefix(_OF)) if self.name.startswith(_OF) else self.lines()[0]
             return {key: first[key] for key in ("pid", "start", "boot", "pidns")}
         except (OSError, IndexError, KeyError, TypeError, ValueError):
             return None
@@ -161,9 +160,16 @@ class Journal:
             for entry in reversed(entries):
                 done += _end_host(entry) if "host" in entry else _remove_cgroup(str(entry.get("cgroup", "")))
         if os.path.isdir(self.directory):
-            remove_tree(self.directory)
+            going = f"{os.path.dirname(self.directory)}/{_of(owner)}" if owner else self.directory
+            os.rename(self.directory, going)
+            remove_tree(going)
             done.append(f"removed run directory {self.directory}")
         return done
+
+
+def _of(owner: Named) -> str:
+    """The name of the run directory of `owner` while it is made or taken away."""
+    return _OF + json.dumps(owner, separators=(",", ":"))
 
 
 def _end_host(named: Named) -> list[str]:
@@ -205,7 +211,7 @@ def _append(path: str, entry: dict[str, object]) -> None:
 
 def all_labs(parent: str) -> list[Journal]:
     """Every run directory below `parent`, of the living and the dead, and what looks like one."""
-    found = sorted(name for name in os.listdir(parent) if name.startswith((_MAKING, "lab-")))
+    found = sorted(name for name in os.listdir(parent) if name.startswith((_OF, "lab-")))
     return [Journal(f"{parent}/{name}") for name in found]
 
 
