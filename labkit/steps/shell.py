@@ -4,7 +4,7 @@ Each process that a plan spawns becomes a second shell, fed through a pipe and a
 descriptor 9, so that the script reads in the order of the steps whoever takes them:
 
     spawn c1 host unshare --uts          # a shell called c1, child of this one, in a new uts namespace
-    in c1 'hostname c1'
+    tell c1 'hostname c1'
 
 A step that only a new program can take (setpriv, nsenter, chroot) replaces the shell by a new one.
 In a line, ``$PID_c1`` is the pid of c1 as the lab host sees it.
@@ -25,7 +25,7 @@ _NOTE = """#!/usr/bin/env bash
 set -eu
 """
 _HELPERS = r"""declare -A order answer
-spawn() { # spawn NAME PARENT COMMAND: PARENT starts a shell under COMMAND, which `in NAME` feeds
+spawn() { # spawn NAME PARENT COMMAND: PARENT starts a shell under COMMAND, which `tell NAME` feeds
   local name=$1 parent=$2 dir fd; shift 2; dir=$(mktemp -d)
   mkfifo "$dir/order" "$dir/answer"
   exec {fd}<>"$dir/order"; order[$name]=$fd
@@ -33,9 +33,9 @@ spawn() { # spawn NAME PARENT COMMAND: PARENT starts a shell under COMMAND, whic
   if [ "$parent" = host ]; then
     "$@" /bin/sh -eu <"$dir/order" 9>"$dir/answer" &
   else
-    in "$parent" "$* /bin/sh -eu <$dir/order 9>$dir/answer &"
+    tell "$parent" "$* /bin/sh -eu <$dir/order 9>$dir/answer &"
   fi
-  in "$name" :
+  tell "$name" :
   local variable=PID_${name//[^a-zA-Z0-9_]/_}
   if [ "$parent" = host ]; then # unshare --fork has forked by now
     local kid; read -r kid <"/proc/$!/task/$!/children" || kid=$!
@@ -44,7 +44,7 @@ spawn() { # spawn NAME PARENT COMMAND: PARENT starts a shell under COMMAND, whic
   exec {fd}<"$dir/answer"; answer[$name]=$fd
   rm -r "$dir"
 }
-in() { # in NAME LINE: let it run LINE and wait until it has
+tell() { # tell NAME LINE: let it run LINE and wait until it has
   printf '%s\n' "{ $2" "} >&2; echo done >&9" >&"${order[$1]}"
   local line; read -r line <&"${answer[$1]}"; [ "$line" = done ]
 }
@@ -87,7 +87,7 @@ def _line(step: Step) -> str:
         return f"spawn {step.children[0]} {step.who} {text}"
     if step.who == "host":
         return text
-    verb = "become" if step.replaces_shell else "finally" if step.ends_shell else "in"
+    verb = "become" if step.replaces_shell else "finally" if step.ends_shell else "tell"
     return f"{verb} {step.who} {_quoted(text)}"
 
 
