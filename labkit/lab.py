@@ -89,9 +89,13 @@ class Lab(Shown):
         self.engine = Engine(self)
         self._images: dict[str, str] = {}  # name in the lab host: as the student named it
         self.plans = Plans(self.engine, self._images)
-        self.snapshot()
+        try:
+            self.snapshot()
+            _draw()
+        except BaseException:  # an interrupt, say: nobody will ever have this lab to close it
+            self.backend.close()
+            raise
         _open.add(self)
-        _draw()
 
     # running
 
