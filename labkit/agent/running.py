@@ -67,6 +67,14 @@ class Running:
                 self._selector.close()
                 self.ended.set()
 
+    def pump_if_free(self) -> None:
+        """As `pump`, without waiting; nothing if somebody is at it: who waits for this one must not stop the others."""
+        if self.lock.acquire(blocking=False):
+            try:
+                self.pump(0)
+            finally:
+                self.lock.release()
+
     def type(self, text: bytes) -> None:
         """Have `text` typed at its terminal, as fast as it is taken there."""
         self._typed = memoryview(text)
@@ -173,10 +181,18 @@ class Pump(threading.Thread):
     def add(self, running: Running) -> None:
         """Look after `running` until it ends."""
         with self._lock:
-            if not running.ended.is_set() and not running.pumped:
-                running.pumped = True
-                self._selector.register(running, selectors.EVENT_READ, running)
+            self._forget_the_ended()  # somebody else may have pumped them to their end
+            if not running.pumped:
+                with contextlib.suppress(ValueError):  # it is closed: it has ended this very moment
+                    self._selector.register(running, selectors.EVENT_READ, running)
+                    running.pumped = True
         os.write(self._write, b"+")
+
+    def _forget_the_ended(self) -> None:
+        """Their descriptors are closed, and the numbers may be others' by now."""
+        for key in list(self._selector.get_map().values()):
+            if key.data is not None and key.data.ended.is_set():
+                self._selector.unregister(key.fileobj)
 
     def run(self) -> None:
         while not self._stopped:
@@ -184,10 +200,9 @@ class Pump(threading.Thread):
                 if key.data is None:
                     os.read(self._read, 64)
                     continue
-                key.data.pump(0)
-                if key.data.ended.is_set():
-                    with self._lock, contextlib.suppress(KeyError, ValueError):
-                        self._selector.unregister(key.fileobj)
+                key.data.pump_if_free()
+            with self._lock:
+                self._forget_the_ended()
 
     def stop(self) -> None:
         """End the thread and close what it holds."""

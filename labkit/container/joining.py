@@ -16,8 +16,8 @@ from labkit.container.spec import Spec
 from labkit.linux import nsfs
 from labkit.linux.calls import Intent, Ret, clone3, open_, pidfd_open, setns
 from labkit.linux.constants import CLONE_INTO_CGROUP, CLONE_PARENT, O_DIRECTORY
-from labkit.namespaces.privileges import DropCapabilities, NoNewPrivileges
-from labkit.namespaces.processes import Exec, TakeTerminal
+from labkit.namespaces.privileges import DropCapabilities, NewSessionKeyring, NoNewPrivileges
+from labkit.namespaces.processes import Exec, NewSession, TakeTerminal
 from labkit.namespaces.roots import ChangeDirectory, Chroot
 from labkit.namespaces.spawn import Spawn
 from labkit.namespaces.users import BecomeUser
@@ -87,10 +87,9 @@ def plan(
         steps.append(Chroot(who=name, path=f"{spec.directory}/root"))
     if "user" in spec.namespaces:  # until now it is the lab's root, who has no number inside
         steps.append(BecomeUser(who=name, uid=0, gid=0))
-    steps += [ChangeDirectory(who=name, path=workdir), DropCapabilities(who=name)]
+    steps += [NewSessionKeyring(who=name), ChangeDirectory(who=name, path=workdir), DropCapabilities(who=name)]
     if user:
         steps.append(BecomeUser(who=name, uid=user[0], gid=user[1]))
-    if tty:
-        steps.append(TakeTerminal(who=name))
+    steps.append(TakeTerminal(who=name) if tty else NewSession(who=name))
     steps += [NoNewPrivileges(who=name), Exec(who=name, argv=argv, environment=spec.environment)]
     return Plan.of(f"exec in {spec.name}", ("one more process in the container", steps))

@@ -18,8 +18,8 @@ from labkit.namespaces.files import ChangeOwner, MakeDirectory
 from labkit.namespaces.filesystems import BuildDev, HidePaths, MountProc, MountSysfs
 from labkit.namespaces.mounts import Bind, MakePrivate
 from labkit.namespaces.names import LoopbackUp, SetHostname
-from labkit.namespaces.privileges import DropCapabilities, NoNewPrivileges
-from labkit.namespaces.processes import PATH, Environment, Exec, ServeAsInit, TakeTerminal
+from labkit.namespaces.privileges import DropCapabilities, NewSessionKeyring, NoNewPrivileges
+from labkit.namespaces.processes import PATH, Environment, Exec, NewSession, ServeAsInit, TakeTerminal
 from labkit.namespaces.roots import ChangeDirectory, Chroot, DetachOldRoot, PivotRoot
 from labkit.namespaces.spawn import Spawn, Unshare
 from labkit.namespaces.users import BecomeUser, Extent, MapIds
@@ -121,6 +121,9 @@ def _processes(spec: Spec) -> Iterator[Step]:
         yield BecomeUser(who=spec.name, uid=0, gid=0)  # until now it is the lab's root, who has no number inside
     if "cgroup" in spec.namespaces:  # only now: the new root is the cgroup one is in
         yield Unshare(who=spec.name, namespaces=("cgroup",))
+    yield NewSessionKeyring(who=spec.name)
+    if not spec.tty:
+        yield NewSession(who=spec.name)
 
 
 def _root(spec: Spec) -> Iterator[Step]:

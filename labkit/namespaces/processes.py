@@ -125,9 +125,11 @@ class Reap(Step):
 class NewSession(Step):
     """Leave the terminal behind: a new session without a controlling terminal.
 
-    With the host's terminal as its own a process could push characters into it as if they were typed.
+    With the host's terminal as its own a process could push characters into it as if they were typed. And
+    ``kill 0`` signals the process group whatever pid namespaces its members are in: in the group of its
+    maker a container could end it.
 
-    See: setsid(2), credentials(7).
+    See: setsid(2), kill(2), credentials(7).
     """
 
     no_way_back = "a session leader stays one"

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -419,6 +420,28 @@ def test_many_run_side_by_side_and_each_has_its_own_output(lab: Lab) -> None:
         each.kill()
     assert [each.wait(10) for each in held] == [137] * 20
     assert remains(lab) == set()
+
+
+def test_waiting_for_one_does_not_stop_the_output_of_the_others(lab: Lab) -> None:
+    flood = lab.run("busybox", ["sh", "-c", "yes | head -c 20000000; echo done >/tmp/done; sleep 1000"], detach=True)
+    quiet = lab.run("busybox", ["sleep", "1000"], detach=True)
+    assert quiet.wait(0.01) is None  # from here on the lab's thread looks after it, too
+    waiter = threading.Thread(target=quiet.wait)
+    waiter.start()
+    deadline = time.monotonic() + 10
+    while flood.exec(["test", "-e", "/tmp/done"]).returncode:
+        assert time.monotonic() < deadline
+    quiet.kill()
+    waiter.join(5)
+    assert quiet.returncode == 137
+    flood.kill()
+
+
+def test_those_that_ended_under_the_eyes_of_a_waiter_do_not_disturb_the_next(lab: Lab) -> None:
+    """Their descriptors are closed, and the same numbers are those of the next: a stale registration would clash."""
+    for number in range(30):
+        held = lab.run("busybox", ["sh", "-c", f"sleep 0.01; exit {number}"], detach=True)
+        assert held.wait() == number
 
 
 def test_a_container_of_a_lab_host_that_is_gone_has_ended(lab: Lab) -> None:
