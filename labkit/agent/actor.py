@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from labkit.agent.prepared import Prepared
-
     Calls = list[list[Any]]
     Rows = list[list[Any]]
 
@@ -72,6 +70,10 @@ class Actor:
         self.fds: dict[str, int] = {}
         self.pids: dict[str, int] = {}
 
+    def enter(self, name: str, args: tuple[Any, ...]) -> tuple[int, int, int, Any]:
+        """Make one call: value, errno, nanoseconds, and what came out of it."""
+        return syscalls.invoke(name, args)
+
     def make(self, message: wire.Message, fds: list[int]) -> Rows:
         """Make the calls of `message` in order; stop after the first that fails with an errno it does not tolerate.
 
@@ -86,7 +88,7 @@ class Actor:
             try:
                 if name in self.refuses:
                     raise ValueError(self.refuses[name])
-                value, error, spent, out = syscalls.invoke(name, tuple(resolve(args, returned, self.fds, self.pids)))
+                value, error, spent, out = self.enter(name, tuple(resolve(args, returned, self.fds, self.pids)))
             except (KeyError, TypeError, ValueError, IndexError) as fault:
                 rows.append([-1, errno.EINVAL, 0, {"refused": f"{type(fault).__name__}: {fault}"}])
                 break
@@ -138,14 +140,9 @@ def live(actor: Actor) -> None:
             _keep_only(born.fds[born.message["wire"]], [born.fds[i] for i in born.message.get("stdio", ())])
             parent, actor = actor, Actor(born.name, socket.socket(fileno=_WIRE))
             actor.pids = dict(parent.pids)  # as the parent knows them: of use where /proc is still the parent's
-            ready: Prepared | None = born.message.get("prepared")
-            if ready is None:
-                titles.set_title(f"labkit:[{born.name}]")
-                if "stdio" not in born.message:  # who looks at it next sees it with its own name and descriptors
-                    wire.send(actor.sock, {"born": True})
-            if ready is not None:
-                failed = ready.make(born.name, actor.fds, actor.pids)
-                wire.send(actor.sock, {"rows": failed})
+            titles.set_title(f"labkit:[{born.name}]")
+            if "stdio" not in born.message:  # who looks at it next sees it with its own name and descriptors
+                wire.send(actor.sock, {"born": True})
             first = {"calls": born.message["then"], "quiet": True} if born.message.get("then") else None
 
 

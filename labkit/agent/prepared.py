@@ -1,14 +1,17 @@
 """Calls made ready once for many processes to come: what makes ``lab.run`` quick.
 
 Turning a call into machine words costs ten times the call itself. Containers of one kind make the same
-calls, but for their name; so the zygote prepares them once, and its children, who inherit its memory,
-only enter the kernel. Nothing is measured and nothing reported but a failure: nobody asked to look.
+calls, but for their name; so the zygote prepares them once as a `labkit.linux.volley`, and for each
+container only fills in its name and its standard streams. Nothing is measured and nothing reported but
+a failure: nobody asked to look.
 """
 
 from __future__ import annotations
 
 from labkit.agent.actor import resolve
-from labkit.linux import syscalls
+from labkit.linux import structs, syscalls
+from labkit.linux.signatures import signature
+from labkit.linux.volley import Volley
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,41 +19,61 @@ if TYPE_CHECKING:
 
     from labkit.agent.actor import Calls, Rows
 
-_REFERENCES = ("ret", "fd", "pid", "joined")
+_STREAMS = 3  # standard input, output, error: entries of the volley that come before the calls
+_TWO_WORDS = frozenset(("buf", "out")) | structs.SIZED
 
 
 class Prepared:
-    """A list of calls; those that depend on who makes them (its name stands for `hole`) stay as they are."""
+    """A list of calls, with `hole` where the name of who makes them will stand.
+
+    Raises ValueError for calls that cannot be made ready, OSError where the kernel permits no volley.
+    """
 
     def __init__(self, calls: Calls, hole: str) -> None:
         self.hole = hole
-        self.calls = [(call, None if _depends(call[1], hole) else _words(call)) for call in calls]
-
-    def make(self, name: str, fds: dict[str, int], pids: dict[str, int]) -> Rows:
-        """Make them all as process `name`. Returns only if one fails: rows as an actor reports them, it last."""
-        returned: list[int] = []
-        for (call, args, keep, tolerate), words in self.calls:
-            if words is None:
-                words = syscalls.prepare(call, tuple(resolve(fill(args, self.hole, name), returned, fds, pids)))
-            value, error = syscalls.enter(words)
-            returned.append(value)
-            if error and error not in tolerate:
-                break
+        self.volley = Volley(_STREAMS + len(calls))
+        self.holes: list[tuple[int, int, str, bool]] = []  # entry, position, text, whether its length follows
+        for stream in range(_STREAMS):
+            self.volley.put(stream, "dup3", (0, stream, 0))
+        for number, (name, args, keep, tolerate) in enumerate(calls, _STREAMS):
             if keep:
-                fds[keep] = value
-        return [*([value, 0, 0, None] for value in returned[:-1]), [-1, error, 0, None]]
+                raise ValueError("a volley keeps no descriptor under a name")
+            self._put(number, name, args, tolerate)
+
+    def _put(self, number: int, name: str, args: list[Any], tolerate: list[int]) -> None:
+        kinds = [kind for _, kind, _ in signature(name).parameters]
+        known = list(args)
+        for index, value in enumerate(args):
+            position = index + sum(kind in _TWO_WORDS for kind in kinds[:index])
+            text = resolve(value, [], {}, {}).decode("latin-1") if _is(value, "b") else value
+            if _is(value, "ret"):
+                known[index] = 0
+                self.volley.refer(number, position, _STREAMS + value["ret"])
+            elif isinstance(text, str) and self.hole in text:
+                known[index] = ""
+                self.holes.append((number, position, text, kinds[index] == "buf"))
+        words = syscalls.prepare(name, tuple(resolve(known, [], {}, {})))[1:]
+        self.volley.put(number, name, words, tolerate)
+
+    def launch(self, clone: dict[str, int], name: str, streams: list[int]) -> tuple[int, Rows | None]:
+        """Let process `name` be born and make the calls: its pid or -errno, and the rows of its calls if one failed."""
+        for stream, fd in enumerate(streams):
+            self.volley.set(stream, 0, fd)
+        for number, position, text, sized in self.holes:
+            filled = text.replace(self.hole, name)
+            raw = filled.encode("latin-1") if sized else syscalls.encode(filled)
+            self.volley.set(number, position, raw)
+            if sized:
+                self.volley.set(number, position + 1, len(raw))
+        pid = self.volley.fire(clone)
+        returned = self.volley.failed() if pid > 0 else None
+        if returned is None:
+            return pid, None
+        return pid, [[max(value, -1), max(-value, 0), 0, None] for value in returned[_STREAMS:]]
 
 
-def _words(call: list[Any]) -> list[Any]:
-    return syscalls.prepare(call[0], tuple(resolve(call[1], [], {}, {})))
-
-
-def _depends(value: Any, hole: str) -> bool:
-    if isinstance(value, str):
-        return hole in value
-    if isinstance(value, dict):
-        return any(tag in _REFERENCES or _depends(inner, hole) for tag, inner in value.items())
-    return isinstance(value, list) and any(_depends(item, hole) for item in value)
+def _is(value: Any, tag: str) -> bool:
+    return isinstance(value, dict) and tag in value
 
 
 def fill(value: Any, hole: str, name: str) -> Any:

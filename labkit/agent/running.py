@@ -28,7 +28,7 @@ _LINE = 4096  # bytes that a terminal takes at once: termios(3) "Canonical and n
 class Running:
     """One program. `failed` is the actor's report if a call failed before the program was there."""
 
-    def __init__(self, name: str, channel: Channel, status: int, streams: dict[str, int]) -> None:
+    def __init__(self, name: str, channel: Channel | None, status: int, streams: dict[str, int]) -> None:
         self.name = name
         self.channel = channel
         self.text = {"stdout": bytearray(), "stderr": bytearray()}
@@ -44,7 +44,8 @@ class Running:
         for fd, kind in self._open.items():
             os.set_blocking(fd, False)
             self._selector.register(fd, selectors.EVENT_READ, kind)
-        self._selector.register(channel.sock, selectors.EVENT_READ, "wire")
+        if channel:
+            self._selector.register(channel.sock, selectors.EVENT_READ, "wire")
 
     def fileno(self) -> int:
         """The selector's own descriptor: readable when there is something to pump."""
@@ -56,8 +57,8 @@ class Running:
             if self.ended.is_set():
                 return
             for key, events in self._selector.select(timeout):
-                if key.data == "wire":
-                    self._wire()
+                if key.data == "wire" and self.channel:
+                    self._wire(self.channel)
                 elif key.fd in self._open:  # not closed by what came before it in this round
                     if events & selectors.EVENT_WRITE:
                         self._type(key.fd)
@@ -87,9 +88,14 @@ class Running:
         if not self._typed:
             self._selector.modify(leader, selectors.EVENT_READ, "stdout")
 
-    def _wire(self) -> None:
+    def became(self, failed: list[list[Any]] | None) -> None:
+        """It has become its program, or has ended before with `failed`: known without a wire."""
+        self.failed = failed
+        self.started.set()
+
+    def _wire(self, channel: Channel) -> None:
         try:
-            report, _ = wire.receive(self.channel.sock, wait=False)
+            report, _ = wire.receive(channel.sock, wait=False)
             if report.get("exec"):
                 return
             self.failed = report["rows"]  # it did not become its program, and hanging up ends it
@@ -97,8 +103,8 @@ class Running:
             return
         except (wire.Closed, OSError):
             pass
-        self._selector.unregister(self.channel.sock)
-        self.channel.close()
+        self._selector.unregister(channel.sock)
+        channel.close()
         self.started.set()
 
     def _stream(self, fd: int, kind: str) -> None:
@@ -145,8 +151,9 @@ class Running:
 
     def call_off(self) -> None:
         """It will not become its program: hang up, and wait (a second at most) until it has been buried."""
-        self._selector.unregister(self.channel.sock)
-        self.channel.close()
+        if self.channel:
+            self._selector.unregister(self.channel.sock)
+            self.channel.close()
         self.started.set()
         deadline = time.monotonic() + 1
         while not self.ended.is_set() and (rest := deadline - time.monotonic()) > 0:
@@ -161,7 +168,8 @@ class Running:
             if not self.ended.is_set():
                 self.code = -9 if self.code is None else self.code
                 self.started.set()
-                self.channel.close()
+                if self.channel:
+                    self.channel.close()
                 self._selector.close()
                 self.ended.set()
 

@@ -12,6 +12,7 @@ See: wait4(2), pidfd_open(2).
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
@@ -23,6 +24,8 @@ from labkit.agent.prepared import Prepared, fill
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from labkit.agent.actor import Calls
 
 _REASON = "the lab host does not change its own namespaces, root or identity; spawn a process and let that do it"
@@ -52,23 +55,26 @@ class Zygote(Actor):
         self.poll = select.poll()
         self.poll.register(sock.fileno(), select.POLLIN)
         self.templates: dict[int, tuple[Calls, Prepared]] = {}
+        self.next: tuple[Prepared, str, list[int]] | None = None  # who is about to be born: ready calls, name, streams
         self.children: dict[int, tuple[str, int, int, wire.Message]] = {}  # pidfd: (name, pid, status pipe, clean-up)
 
     def take(self, message: wire.Message, fds: list[int]) -> list[list[object]]:
         status = message.get("status")
         if "define" in message:
-            self.templates[message["define"]] = (message["calls"], Prepared(message["then"], message["hole"]))
-            message = {"calls": [], "seq": message["seq"]}
-        elif "use" in message:
-            calls, ready = self.templates[message["use"]]
-            message |= {"calls": fill(calls, ready.hole, message["name"]), "prepared": ready}
+            self.define(message)
+            return []
         if "adopt" in message:  # born by another process with CLONE_PARENT: our child all the same
             name, pid = message["adopt"]
             self.pids[name] = pid
             self.watch(name, os.dup(fds[status or 0]), message)
             return super().take(message, fds)
         pipe = os.dup(fds[status]) if status is not None else -1
+        if "use" in message:
+            calls, prepared = self.templates[message["use"]]
+            message["calls"] = fill(calls, prepared.hole, message["name"])
+            self.next = (prepared, message["name"], fds)
         rows = super().take(message, fds)
+        self.next = None
         made = [call for row, call in zip(rows, message["calls"], strict=False) if not row[1]]
         born = [call[2] for call in made if call[0] == "clone3"]
         if born:
@@ -79,6 +85,23 @@ class Zygote(Actor):
             if pipe >= 0:
                 os.close(pipe)
         return rows
+
+    def define(self, message: wire.Message) -> None:
+        """Keep a kind of container under a number, its child's calls made ready; EINVAL if that cannot be done."""
+        error = 0
+        try:
+            self.templates[message["define"]] = (message["calls"], Prepared(message["then"], message["hole"]))
+        except (KeyError, TypeError, ValueError, OSError):
+            error = errno.EINVAL
+        wire.send(self.sock, {"rows": [[0, error, 0, None]], "seq": message["seq"]})
+
+    def enter(self, name: str, args: tuple[Any, ...]) -> tuple[int, int, int, Any]:
+        """Make one call. A clone3 for a child whose calls are ready fires these; if one failed, their rows come out."""
+        if name != "clone3" or self.next is None:
+            return super().enter(name, args)
+        prepared, child, streams = self.next
+        pid, failed = prepared.launch(args[0], child, streams[:3])
+        return (pid, 0, 0, failed) if pid > 0 else (-1, -pid, 0, None)
 
     def watch(self, name: str, pipe: int, message: wire.Message) -> None:
         """Expect the end of a child, to be told to `pipe` (-1: to nobody)."""

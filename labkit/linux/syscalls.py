@@ -88,14 +88,8 @@ def _words(name: str, args: tuple[Any, ...]) -> tuple[list[Any], Any]:
 
 
 def prepare(name: str, args: tuple[Any, ...]) -> list[Any]:
-    """The call as arguments for `enter`: number and machine words, to be made later or many times."""
+    """The call as machine words, its number first, to be made later or many times."""
     return [ctypes.c_long(signature(name).number), *_words(name, args)[0]]
-
-
-def enter(words: list[Any]) -> tuple[int, int]:
-    """Make a prepared call: (value, errno)."""
-    value = _syscall(*words)
-    return value, ctypes.get_errno() if value == -1 else 0
 
 
 def invoke(name: str, args: tuple[Any, ...]) -> Result:

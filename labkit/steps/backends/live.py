@@ -204,15 +204,20 @@ class Live:
             return self._start(start)
 
     def _start(self, start: Start) -> int:
+        quick = self._quick(start)
         ends, streams = _open_streams(start)
         if start.open_terminal:
             self._leaders[start.name] = streams.pop("stdout")
         status_read, status_write = (end.detach() for end in socket.socketpair())
-        mine, theirs = wire.pair()
-        running = Running(start.name, Channel(mine), status_read, streams)
-        fds = [*ends, status_write, theirs.detach()]
+        fds = [*ends, status_write]
+        channel = None
+        if not quick:
+            mine, theirs = wire.pair()
+            channel = Channel(mine)
+            fds.append(theirs.detach())
+        running = Running(start.name, channel, status_read, streams)
         try:
-            pid = self._bear(start, running, fds)
+            pid = self._bear(start, running, channel, fds) if channel else self._use(quick, start, running, fds)
         except BaseException:
             for fd in fds:  # those that were not handed on
                 os.close(fd)
@@ -223,19 +228,16 @@ class Live:
         self.running[start.name] = running
         return pid
 
-    def _bear(self, start: Start, running: Running, fds: list[int]) -> int:
+    def _bear(self, start: Start, running: Running, channel: Channel, fds: list[int]) -> int:
         """Send the parts; the one that spawns the process `start.name` carries its streams and a wire in `fds`."""
-        quick = self._quick(start)
-        if quick:
-            return self._use(quick, start, fds)
         helpers: list[str] = []
         try:
-            return self._send_parts(start, running, fds, helpers)
+            return self._send_parts(start, channel, fds, helpers)
         finally:
             for helper in helpers:
                 self.actors.pop(helper).close()
 
-    def _send_parts(self, start: Start, running: Running, fds: list[int], helpers: list[str]) -> int:
+    def _send_parts(self, start: Start, channel: Channel, fds: list[int], helpers: list[str]) -> int:
         parts, pid, index = list(start.parts), 0, 0
         program = start.program
         clear = {kind: list(paths) for kind, paths in start.clear.items()}
@@ -249,11 +251,11 @@ class Live:
             part = parts[index]
             index += 1
             if part.who == program:
-                running.channel.send({"calls": _pack(part.intents), "quiet": True})
+                channel.send({"calls": _pack(part.intents), "quiet": True})
                 continue
             if program in part.children and program != start.name:
                 rows = self._exchange(part, {"wire": 0}, _handed(fds, 1))
-                self._greet(running.channel)
+                self._greet(channel)
             elif start.name not in part.children:
                 rows = self.take(part)
                 helpers += part.children
@@ -287,22 +289,23 @@ class Live:
                 return 0
             number = len(self._templates) + 1
             first, then = start.template
-            self._exchange(
-                Part("host", first.intents), {"define": number, "then": _pack(then.intents), "hole": start.hole}, ()
-            )
-            self._templates[key] = (number, start.template)  # holding it keeps its id its own
+            message = {"define": number, "then": _pack(then.intents), "hole": start.hole}
+            [kept] = self._exchange(Part("host", first.intents), message, ())
+            # holding the template keeps its id its own
+            self._templates[key] = (number if not kept[1] else 0, start.template)
         return self._templates[key][0]
 
-    def _use(self, number: int, start: Start, fds: list[int]) -> int:
+    def _use(self, number: int, start: Start, running: Running, fds: list[int]) -> int:
+        """One message, one answer: when it comes the process has become its program, or has failed to."""
         clear = {kind: list(paths) for kind, paths in start.clear.items()}
-        message: wire.Message = {
-            "use": number, "name": start.name, "stdio": [0, 1, 2], "status": 3, "wire": 4, "clear": clear,
-        }  # fmt: skip
-        rows = self._exchange(Part("host", ()), message, _handed(fds, 5))
+        message: wire.Message = {"use": number, "name": start.name, "status": 3, "clear": clear}
+        rows = self._exchange(Part("host", ()), message, _handed(fds, 4))
         first = start.template[0]
         if rows[-1][1] and rows[-1][1] not in first.intents[len(rows) - 1].tolerate:
             raise CallFailed(start.parts[0], rows)
-        return next(int(row[0]) for i, row in zip(first.intents, rows, strict=False) if i.name == "clone3")
+        pid, _, _, failed = next(row for i, row in zip(first.intents, rows, strict=False) if i.name == "clone3")
+        running.became(failed)
+        return int(pid)
 
     def wait(self, name: str, timeout: float | None = None) -> Ended | None:
         running = self.running[name]
