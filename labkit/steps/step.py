@@ -103,4 +103,4 @@ def _frozen(value: Any) -> Any:
 
 def _paragraphs(cls: type) -> list[str]:
     text = cls.__doc__ or cls.__name__
-    return [" ".join(part.split()) for part in text.strip().split("\n\n")]
+    return [" ".join(part.split()).replace("`", "") for part in text.strip().split("\n\n")]

@@ -14,13 +14,14 @@ export default {
       const face = model.get("face");
       const focused = body.contains(document.activeElement) ? document.activeElement.id : "";
       root.setAttribute("aria-label", `${face.label}: ${face.title}`);
-      body.replaceChildren(
+      const parts = [
         h("header", { class: "lc-header" }, h("span", { class: "lp-label" }, face.label), h("b", {}, face.title)),
         ...face.lines.map((line) => h(line.code ? "code" : "p", { class: "lc-line" }, line.text)),
         ...face.questions.map(question),
         face.button ? h("button", { class: "lp-button", id: `${me}-do`, click: act }, face.button) : null,
         verdict(face.verdict),
-      );
+      ];
+      body.replaceChildren(...parts.filter((part) => part !== null)); // else the page says "null"
       voice.textContent = face.verdict ? `${word(face.verdict)}${face.verdict.text}` : "";
       if (focused) document.getElementById(focused)?.focus();
     }
