@@ -131,11 +131,11 @@ class Posed(Shown):
 
 def check_probes(subject: str, probes: Sequence[str]) -> None:
     """Raise LearnError for a probe that does not exist."""
-    unknown = [probe for probe in probes if probe not in PROBES]
+    unknown = [] if isinstance(probes, str) else [probe for probe in probes if probe not in PROBES]
     if unknown or not probes or isinstance(probes, str):
         raise LearnError(
-            f"{subject}: no probe called {answers.names(unknown) if unknown else probes!r}",
-            look=f"one of {answers.names(PROBES)}",
+            f"{subject}: no probe called {answers.names(unknown)}" if unknown else f"{subject}: probes is {probes!r}",
+            look=f"a tuple of some of {answers.names(PROBES)}",
         )
 
 
