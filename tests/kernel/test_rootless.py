@@ -79,3 +79,15 @@ with Lab() as lab:
 """)  # fmt: skip
     assert "EROFS" in said
     assert not Path("/new").exists() and not (home / "mine").exists()
+
+
+def test_without_root_the_referee_judges_too(home: Path) -> None:
+    said = as_nobody(home, """
+from labkit import Lab, learn
+with Lab() as lab:
+    task = learn.lesson("nb03").check("own-name")
+    task.solve(lab)
+    verdict = task.run(lab)
+    print(verdict.solved, verdict.judge, verdict.note)
+""")  # fmt: skip
+    assert said == "True referee \n"
