@@ -113,8 +113,7 @@ ON_AIR = Check(
         ),
         (
             lambda facts: not seen.life(facts, "radio"),
-            "nothing runs: a plan is only paper until lab.walk(plan).run() takes it; and a program that has come to "
-            "its end has taken its container with it",
+            "nothing runs: a plan is paper until a walk takes it, and a program that ends takes its container along",
         ),
         (
             lambda facts: bool(_lacking(facts, "radio")),
