@@ -23,7 +23,9 @@ from pathlib import Path
 from labkit.errors import ImageError
 
 MACHINE_STORE = Path("/var/lib/labkit/images")
-CONTEXTS = Path(__file__).resolve().parents[2] / "images"
+_PACKAGE = Path(__file__).resolve().parents[1]
+CONTEXTS = (_PACKAGE if (_PACKAGE / "images").is_dir() else _PACKAGE.parent) / "images"
+"""Beside the package in a checkout, in it where it was installed from a wheel."""
 SOURCES = ("busybox", "setpriv", "unshare", "nsenter")
 """Programs of this machine that build scripts copy: when one is upgraded, the image is out of date."""
 
