@@ -13,7 +13,7 @@ import labkit
 from labkit.cgroups.make import MakeCgroup, RemoveCgroup
 from labkit.container.joining import SpawnInside
 from labkit.linux.constants import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, SIGKILL
-from labkit.namespaces.dumpable import SetDumpable
+from labkit.namespaces.dumpable import ClearDumpable, SetDumpable
 from labkit.namespaces.files import ChangeOwner, MakeDirectory, Remove, WriteFile
 from labkit.namespaces.filesystems import BuildDev, HidePaths, MaskPath, MountDevpts, MountProc, MountSysfs
 from labkit.namespaces.mounts import (
@@ -148,6 +148,7 @@ def _processes() -> Iterator[tuple[str, list[Step]]]:
     yield "SignalPid to an init", [Spawn(child="me", namespaces=("pid",)), Spawn(who="me", child="child"),
                                    SignalPid(who="child", pid=1, signal=SIGKILL)]  # fmt: skip
     yield "ReadFile", [_ME, ReadFile(who="me", path="/proc/self/uid_map")]
+    yield "ClearDumpable", [_ME, ClearDumpable(who="me")]
     yield "SetDumpable", [_ME, BecomeUser(who="me", uid=1000, gid=1000), SetDumpable(who="me")]
     yield "NewSession", [_ME, NewSession(who="me")]
     own = Spawn(child="me", namespaces=("pid",))

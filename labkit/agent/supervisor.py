@@ -274,6 +274,8 @@ def main() -> None:
     os.close(null)
     os.chdir("/")
     os.umask(0o022)
+    if os.geteuid() == 0:  # the groups of whoever opened the notebook are none of a container's; without root they stay
+        os.setgroups([])
     for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python; every exec would hand that on
         signal.signal(ignored, signal.SIG_DFL)
     signal.signal(signal.SIGINT, _not_for_us)  # a handler, for SIG_IGN would be handed on by every exec

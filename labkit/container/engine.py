@@ -95,11 +95,12 @@ class Engine:
             raise SpecError("a user namespace may mount nothing in the mount namespace of others", look='add "mnt"')
         if hostname is not None and "uts" not in kinds:
             raise SpecError("without a uts namespace the hostname is that of the lab host", look="leave hostname out")
+        rootless = self.lab.rootless
         return Spec(
             name=chosen, image=known, argv=words, hostname=host, environment=environment_of(env), namespaces=kinds,
             user=self._user(user, image), workdir=workdir_of(workdir), init=init, tty=tty, missing=missing,
-            put_old=put_old, cgroup=self.lab.has_cgroups, bind_devices=self.lab.rootless, userxattr=self.lab.rootless,
-            uids=((0, 1, 65535),) if self.lab.rootless else ((0, 100000, 65536),),
+            put_old=put_old, cgroup=self.lab.has_cgroups, bind_devices=rootless, hide_runtime=not rootless,
+            userxattr=rootless, uids=((0, 1, 65535),) if rootless else ((0, 100000, 65536),),
         )  # fmt: skip
 
     def _user(self, user: str | int | None, image: str) -> tuple[int, int] | None:

@@ -16,6 +16,7 @@ from labkit.container.spec import Spec
 from labkit.linux import nsfs
 from labkit.linux.calls import Intent, Ret, clone3, open_, pidfd_open, setns
 from labkit.linux.constants import CLONE_INTO_CGROUP, CLONE_PARENT, O_DIRECTORY
+from labkit.namespaces.dumpable import ClearDumpable
 from labkit.namespaces.privileges import DropCapabilities, NewSessionKeyring, NoNewPrivileges
 from labkit.namespaces.processes import Exec, NewSession, TakeTerminal
 from labkit.namespaces.roots import ChangeDirectory, Chroot
@@ -79,10 +80,10 @@ def plan(
 ) -> Plan:
     """The steps that run `argv` as process `name` in the container of `spec`, whose init is `pid` in the lab host."""
     joiner = f"{name}.join"
-    steps: list[Step] = [
-        Spawn(child=joiner),
-        SpawnInside(who=joiner, pid=pid, child=name, namespaces=spec.namespaces, cgroup=spec.cgroup_path),
-    ]
+    steps: list[Step] = [Spawn(child=joiner)]
+    if spec.hide_runtime:
+        steps.append(ClearDumpable(who=joiner))
+    steps.append(SpawnInside(who=joiner, pid=pid, child=name, namespaces=spec.namespaces, cgroup=spec.cgroup_path))
     if "mnt" not in spec.namespaces:  # joining a mount namespace leads to its root; a chroot is not joined by that
         steps.append(Chroot(who=name, path=f"{spec.directory}/root"))
     if "user" in spec.namespaces:  # until now it is the lab's root, who has no number inside

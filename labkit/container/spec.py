@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from labkit.cgroups.make import MakeCgroup
+from labkit.linux.constants import MS_NODEV
+from labkit.namespaces.dumpable import ClearDumpable
 from labkit.namespaces.files import ChangeOwner, MakeDirectory
 from labkit.namespaces.filesystems import BuildDev, HidePaths, MountProc, MountSysfs
 from labkit.namespaces.mounts import Bind, MakePrivate
@@ -43,7 +45,8 @@ class Spec:
     """What a container should be. `image` is the name under /run/lab/images; uids and gids are numbers.
 
     `missing` are the places for /proc, /sys and /dev that the image does not have; `put_old` is a name at
-    its top that it does not use either: there the old root lies for a moment.
+    its top that it does not use either: there the old root lies for a moment. `hide_runtime` keeps the
+    program that makes the container out of the container's sight; only the machine's root can do that.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Spec:
     cgroup: bool = True
     bind_devices: bool = False
     userxattr: bool = False
+    hide_runtime: bool = True
     missing: tuple[str, ...] = ()
     put_old: str = "old"
 
@@ -134,7 +138,7 @@ def _root(spec: Spec) -> Iterator[Step]:
         yield MakePrivate(who=who)
     yield MountOverlay(
         who=who, lower=(f"{LAB}/images/{spec.image}",), directory=spec.directory, target=new,
-        userxattr=spec.userxattr or user,
+        userxattr=spec.userxattr or user, flags=MS_NODEV,  # an image may hold the number of any disk
     )  # fmt: skip
     # The root is changed before anything is mounted in it: a link that the image has in place of /proc
     # or /dev then leads somewhere inside the image, and not out of it.
@@ -184,6 +188,8 @@ def _program(spec: Spec) -> Iterator[Step]:
         yield Exec(who=spec.name, argv=spec.argv, environment=spec.environment)
         return
     program = f"{spec.name}.main"
+    if spec.hide_runtime:
+        yield ClearDumpable(who=spec.name)
     yield Spawn(who=spec.name, child=program)
     yield Exec(who=program, argv=spec.argv, environment=spec.environment)
     yield ServeAsInit(who=spec.name, program=program)

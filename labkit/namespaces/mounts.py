@@ -11,9 +11,6 @@ from labkit.linux.calls import Intent, mount, umount2
 from labkit.linux.constants import (
     MNT_DETACH,
     MS_BIND,
-    MS_NODEV,
-    MS_NOEXEC,
-    MS_NOSUID,
     MS_PRIVATE,
     MS_RDONLY,
     MS_REC,
@@ -22,10 +19,9 @@ from labkit.linux.constants import (
     MS_SLAVE,
     MS_UNBINDABLE,
 )
+from labkit.steps.shell import mount_options
 from labkit.steps.snapshot import Snapshot
 from labkit.steps.step import Step
-
-_WORDS = {MS_RDONLY: "ro", MS_NOSUID: "nosuid", MS_NODEV: "nodev", MS_NOEXEC: "noexec"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +71,7 @@ class Mount(Step):
         yield mount(self.source or self.type, self.target, self.type, self.flags, self.data or None)
 
     def shell(self) -> str:
-        words = [word for flag, word in _WORDS.items() if self.flags & flag]
-        option = ",".join([*words, *filter(None, [self.data])])
+        option = ",".join([*mount_options(self.flags), *filter(None, [self.data])])
         spelled = f" -o {quote(option)}" if option else ""
         return f"mount -t {self.type}{spelled} {quote(self.source or self.type)} {quote(self.target)}"
 
@@ -135,7 +130,7 @@ class RemountReadOnly(Step):
         yield mount(None, self.target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | self.flags)
 
     def shell(self) -> str:
-        words = ["remount", "bind", "ro", *(word for flag, word in _WORDS.items() if self.flags & flag)]
+        words = ["remount", "bind", "ro", *mount_options(self.flags & ~MS_RDONLY)]
         return f"mount -o {','.join(words)} {quote(self.target)}"
 
     no_way_back = "which options the mount had before is its own business; a fresh machine knows"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from errno import EEXIST
 
 from labkit.linux.calls import Intent, mkdir, mount
+from labkit.steps.shell import mount_options
 from labkit.steps.step import Step
 
 
@@ -24,6 +25,7 @@ class MountOverlay(Step):
     directory: str
     target: str
     userxattr: bool = False
+    flags: int = 0
     probes = ("mounts", "files")
     no_way_back = "the upper layer and its work directory stay"
 
@@ -40,11 +42,12 @@ class MountOverlay(Step):
     def calls(self) -> Iterator[Intent]:
         for path in (self.directory, self.upper, f"{self.directory}/work", self.target):
             yield mkdir(path, tolerate=(EEXIST,))
-        yield mount("overlay", self.target, "overlay", 0, self._options())
+        yield mount("overlay", self.target, "overlay", self.flags, self._options())
 
     def shell(self) -> str:
         made = f"mkdir -p {self.directory} {self.upper} {self.directory}/work {self.target}"
-        return f"{made}\nmount -t overlay -o '{self._options()}' overlay {self.target}"
+        words = ",".join([*mount_options(self.flags), self._options()])
+        return f"{made}\nmount -t overlay -o '{words}' overlay {self.target}"
 
     @property
     def title(self) -> str:

@@ -18,6 +18,7 @@ import re
 import shlex
 from collections.abc import Iterable
 
+from labkit.linux.constants import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
 from labkit.steps.step import Step
 
 _NOTE = """#!/usr/bin/env bash
@@ -59,6 +60,14 @@ finally() { # finally NAME COMMAND: let it turn into its program
 """
 _ODD = re.compile(r"\W")
 _PID = re.compile(r"\$PID_\w+")
+
+
+_OPTIONS = {MS_RDONLY: "ro", MS_NOSUID: "nosuid", MS_NODEV: "nodev", MS_NOEXEC: "noexec"}
+
+
+def mount_options(flags: int) -> list[str]:
+    """The flags of a mount as mount(8) spells them."""
+    return [word for flag, word in _OPTIONS.items() if flags & flag]
 
 
 def pid_of(name: str) -> str:
