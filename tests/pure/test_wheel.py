@@ -36,7 +36,8 @@ def test_the_wheel_runs_without_the_checkout(installed: Path) -> None:
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); import labkit; from labkit import Lab, learn;"
         "from labkit.image import rootfs; from labkit.view import player;"
-        "assert labkit.__file__.startswith(sys.argv[1]); print(*rootfs.names(), learn.lesson('nb03').id, Lab().run('busybox', 'true').returncode)"
+        "assert labkit.__file__.startswith(sys.argv[1]);"
+        "print(*rootfs.names(), learn.lesson('nb03').id, Lab().run('busybox', 'true').returncode)"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-c", code, installed], env={"LABKIT_BACKEND": "dry"}, cwd="/",
