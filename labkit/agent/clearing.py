@@ -38,7 +38,8 @@ def clear(what: Mapping[str, Sequence[str]]) -> str:
         for path in what.get("mounts", ()):
             unmount(path)
         for path in what.get("trees", ()):
-            remove_tree(path)
+            if not remove_untouched(path):
+                remove_tree(path)
     except (OSError, ValueError) as error:
         return f"not everything could be cleared: {error}"
     return ""
@@ -68,6 +69,16 @@ def unmount(path: str) -> None:
             return
         if error:
             raise OSError(error, os.strerror(error), path)
+
+
+def remove_untouched(path: str) -> bool:
+    """Remove the directories of an overlay into which nothing was written: most are such, and a walk costs 40 calls."""
+    try:
+        for empty in ("upper", "work/work", "work", "root", ""):
+            os.rmdir(f"{path}/{empty}")
+    except OSError:
+        return False
+    return True
 
 
 def remove_tree(path: str) -> None:

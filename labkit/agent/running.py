@@ -161,8 +161,10 @@ class Running:
         self.abandon()
 
     def abandon(self) -> None:
-        """The lab is going: let go of everything."""
-        with self.lock:
+        """The lab is going: let go of everything. Who is waiting in `pump` just now sees the end by itself."""
+        if not self.lock.acquire(blocking=False):
+            return
+        try:
             for fd in list(self._open):
                 self._close(fd)
             if not self.ended.is_set():
@@ -172,6 +174,8 @@ class Running:
                     self.channel.close()
                 self._selector.close()
                 self.ended.set()
+        finally:
+            self.lock.release()
 
 
 class Pump(threading.Thread):

@@ -120,7 +120,7 @@ class Zygote(Actor):
             del self.pids[name]
         left = clearing.clear(clear)
         if pipe >= 0:
-            with socket.socket(fileno=pipe) as told:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=pipe) as told:
                 try:
                     told.send(f"{os.waitstatus_to_exitcode(status)} {left}".encode(), socket.MSG_NOSIGNAL)
                 except OSError:

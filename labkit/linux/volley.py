@@ -40,7 +40,8 @@ LISTING = {
     48 85 c0        |        test rax, rax        | from here there are two of us, and to one it has returned 0
     74 01           |        je   child           |
     c3              |        ret                  | the parent, when the child has left its memory: pid or -errno
-    4c 89 c3        | child: mov  rbx, r8         |
+    4d 89 c4        | child: mov  r12, r8         |
+    4c 89 c3        |        mov  rbx, r8         |
     48 8b 03        | next:  mov  rax, [rbx]      | the number of the call
     48 8b 7b 08     |        mov  rdi, [rbx+8]    | and where its six words stand: they may be what others returned
     48 8b 73 10     |        mov  rsi, [rbx+16]   |
@@ -64,7 +65,8 @@ LISTING = {
     77 07           |        ja   fail            |
     48 0f a3 43 f8  |        bt   [rbx-8], rax    |
     72 b4           |        jb   next            |
-    bf 7d 00 00 00  | fail:  mov  edi, 125        |
+    49 89 5c 24 f8  | fail:  mov  [r12-8], rbx    | where it ended, in the word before the table
+    bf 7d 00 00 00  |        mov  edi, 125        |
     b8 e7 00 00 00  |        mov  eax, 231        | exit_group
     0f 05           |        syscall              |
     """,
@@ -74,7 +76,8 @@ LISTING = {
     01 00 00 d4     |        svc  0               |
     40 00 00 b4     |        cbz  x0, child       | from here there are two of us, and to one it has returned 0
     c0 03 5f d6     |        ret                  | the parent, when the child has left its memory: pid or -errno
-    f3 03 09 aa     | child: mov  x19, x9         |
+    f4 03 09 aa     | child: mov  x20, x9         |
+    f3 03 09 aa     |        mov  x19, x9         |
     68 02 40 f9     | next:  ldr  x8, [x19]       | the number of the call
     60 86 40 a9     |        ldp  x0, x1, [x19, 8]  | and where its six words stand: they may be what others returned
     62 8e 41 a9     |        ldp  x2, x3, [x19, 24] |
@@ -95,7 +98,8 @@ LISTING = {
     68 00 00 54     |        b.hi fail            |
     4a 25 c0 9a     |        lsr  x10, x10, x0    |
     aa fd 07 37     |        tbnz x10, 0, next    |
-    a0 0f 80 d2     | fail:  mov  x0, 125         |
+    93 82 1f f8     | fail:  stur x19, [x20, -8]  | where it ended, in the word before the table
+    a0 0f 80 d2     |        mov  x0, 125         |
     c8 0b 80 d2     |        mov  x8, 94          | exit_group
     01 00 00 d4     |        svc  0               |
     """,
@@ -111,7 +115,8 @@ class Volley:
 
     def __init__(self, size: int) -> None:
         self._fire = _machine_code()
-        self._table = (ctypes.c_int64 * (_ENTRY * size))()
+        self._ended = ctypes.c_int64.from_buffer(memory := bytearray(8 * (1 + _ENTRY * size)))
+        self._table = (ctypes.c_int64 * (_ENTRY * size)).from_buffer(memory, 8)
         self._words = (ctypes.c_int64 * (_WORDS * size))()
         self._alive: dict[int, Any] = {}  # what the words point to
         self._begin = ctypes.addressof(self._table)
@@ -152,18 +157,17 @@ class Volley:
     def fire(self, clone: dict[str, int]) -> int:
         """Make the calls in a new process; returns its pid when it has execed or exited, or -errno if none was born."""
         how = structs.pack("clone_args", {**clone, "flags": clone["flags"] | CLONE_VM | CLONE_VFORK})
+        self._ended.value = 0
         value = int(self._fire(how, len(how), self._begin))
         # A change of identity hides the memory that it was made in, which is also ours.
         syscalls.call("prctl", PR_SET_DUMPABLE, 1, 0, 0, 0)
         return value
 
     def failed(self) -> list[int] | None:
-        """What the calls of the last volley returned, up to the one that ended it; None if that was its exec."""
-        results = self._table[_RESULT::_ENTRY]
-        for number, (result, mask) in enumerate(zip(results, self._table[_TOLERATED::_ENTRY], strict=True)):
-            if result < 0 and not mask >> -result & 1:
-                return results[: number + 1]
-        return None
+        """What the calls of the last volley returned, up to the one whose error ended it; None if none did."""
+        if not self._ended.value:
+            return None
+        return self._table[_RESULT : (self._ended.value - self._begin) // 8 : _ENTRY]
 
 
 def _machine_code() -> Any:

@@ -344,8 +344,10 @@ class Live:
         return bytes(running.text["stdout"]), bytes(running.text["stderr"])
 
     def forget(self, name: str) -> None:
-        """Drop an ended program's record."""
-        self.running.pop(name, None)
+        """Drop the record of a program that has ended, or is about to, with its lab."""
+        running = self.running.pop(name, None)
+        if running:
+            running.abandon()
 
     def terminal(self, name: str) -> int:
         return self._leaders.pop(name)
