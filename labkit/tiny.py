@@ -107,7 +107,7 @@ def new_root(rootfs: str) -> None:
     mount("tmpfs", "/tmp", 0, "mode=755")  # for what the container writes: in memory, gone when it is
     for directory in ("/tmp/upper", "/tmp/work"):
         os.mkdir(directory, 0o755)
-    mount("overlay", "/tmp/root", 0, "lowerdir=.,upperdir=/tmp/upper,workdir=/tmp/work")
+    mount("overlay", "/tmp/root", MS_NODEV, "lowerdir=.,upperdir=/tmp/upper,workdir=/tmp/work")  # its devices are inert
     os.chdir("/tmp/root")  # a mount point, as pivot_root(2) wants; a plain directory would be EINVAL
     call("pivot_root", ".", ".")  # not chroot(2), which root can leave. The old root now lies on top of the new one
     call("umount2", ".", MNT_DETACH)  # and goes, busy as it is: no path leads to the machine's files any more

@@ -83,8 +83,15 @@ def compare(facts: Snapshot, one: str, other: str) -> str:
         if value == second[trait]:
             alike.append(trait)
         else:
-            different.append(f"{trait} ({value}, {second[trait]})")
+            different.append(f"{trait} ({_unlike(value, second[trait])})")
     return f"the same:  {', '.join(alike)}\ndifferent: {', '.join(different) or 'nothing'}"
+
+
+def _unlike(one: object, other: object) -> str:
+    """In what two values differ: of tables the rows that only one of them has, by their first column."""
+    if isinstance(one, set) and isinstance(other, set):
+        return ", ".join(sorted({row[0] if isinstance(row, tuple) else row for row in one ^ other}))
+    return f"{one}, {other}"
 
 
 def _traits(facts: Snapshot, who: str) -> dict[str, object]:

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+import os
 
+import lessons
 import pytest
+from lessons import Steps
 
-from labkit import Lab, learn
+from labkit import Lab, learn, tiny
+from labkit.cgroups.make import RemoveCgroup
 from labkit.container import spec
+from labkit.learn import bare, beside
 from labkit.learn.lessons import nb01
-from labkit.linux.constants import SIGSTOP
+from labkit.linux.constants import SIGKILL, SIGSTOP
 from labkit.namespaces.files import MakeDirectory, WriteFile
 from labkit.namespaces.filesystems import MountProc
 from labkit.namespaces.mounts import MakePrivate, Unmount
-from labkit.namespaces.names import SetHostname
-from labkit.namespaces.ports import Listen
+from labkit.namespaces.names import SetDomainname, SetHostname
+from labkit.namespaces.ports import Listen, StopListening
 from labkit.namespaces.processes import Exec, Kill
 from labkit.namespaces.roots import DetachOldRoot
 from labkit.namespaces.signals import SignalPid
 from labkit.namespaces.spawn import Spawn, Unshare
-from labkit.steps.fact import PROBES
+from labkit.steps.fact import PROBES, Port
 from labkit.steps.plan import Plan
-from labkit.steps.snapshot import Diff
 from labkit.steps.step import Step
 
 LESSONS = ("nb00", "nb01", "nb02")
-Steps = Sequence[Step]
 
 _ROOM, _LEASE = MakeDirectory(path="/tmp/school"), WriteFile(path="/tmp/school/lease", text="a room")
 _THREE = nb01.tenants()
@@ -138,57 +141,84 @@ WRONG: dict[str, list[Steps]] = {
 }
 
 
-def _after(lab: Lab, identity: str, steps: Steps) -> learn.Verdict:
-    plan = Plan.of("a try", ("", steps))
-    lab.reset()
-    lab.ready(plan)
-    lab.take_all(plan.steps)
-    return learn.lesson(identity[:4]).check(identity).run(lab)
-
-
 def test_every_exercise_is_tried() -> None:
-    ids = {check.id for name in LESSONS for check in learn.lesson(name).checks}
-    assert ids == set(RIGHT) == set(WRONG)
+    assert lessons.exercises(LESSONS) == set(RIGHT) == set(WRONG)
 
 
 @pytest.mark.parametrize("identity", RIGHT)
 def test_each_right_way_is_recognised(lab: Lab, identity: str) -> None:
-    for way, steps in RIGHT[identity]:
-        verdict = _after(lab, identity, steps)
-        assert verdict.solved and way in verdict.way, verdict
+    lessons.recognises(lab, identity, RIGHT[identity])
 
 
 @pytest.mark.parametrize("identity", WRONG)
 def test_each_wrong_way_gets_a_hint_of_its_own(lab: Lab, identity: str) -> None:
-    verdicts = [_after(lab, identity, steps) for steps in WRONG[identity]]
-    assert not any(verdicts)
-    hints = [verdict.hint for verdict in verdicts]
-    assert len(set(hints)) == len(hints) >= 4, "\n".join(hints)
+    lessons.tells_apart(lab, identity, WRONG[identity])
 
 
 @pytest.mark.parametrize("name", LESSONS)
 def test_the_model_solutions_and_repairs_hold(lab: Lab, name: str) -> None:
-    lesson = learn.lesson(name)
-    assert not lesson.lacks()
-    for check in lesson.checks:
-        lab.reset()
-        lab.image("busybox")
-        assert not check.run(lab)
-        check.solve(lab)
-        assert check.run(lab)
-    for fault in lesson.faults:
-        lab.reset()
-        before = lab.snapshot(*PROBES)
-        fault.plant(lab)
-        assert not fault.check(lab)
-        fault.repair(lab)
-        assert fault.check(lab)
-        assert not Diff.between(before, lab.snapshot(*PROBES))
+    lessons.keeps_its_models(lab, name)
 
 
 @pytest.mark.parametrize("name", LESSONS)
 def test_the_quiz_can_be_put_and_answered(lab: Lab, name: str) -> None:
-    quiz = learn.lesson(name).quiz
-    assert quiz is not None
-    right, total = quiz.solve(lab).score
-    assert right == total >= 5
+    lessons.has_a_quiz(lab, name, least=5)
+
+
+def test_there_is_another_way_to_repair_each_fault(lab: Lab) -> None:
+    plate = learn.lesson("nb00").fault("doorplate")
+    plate.plant(lab)
+    lab.take(SetDomainname(name="lab"))
+    assert "no prompt shows" in plate.check(lab).hint
+    lab.take_all([Spawn(child="me", namespaces=("uts",)), SetHostname(who="me", name="lab")])
+    assert "to itself" in plate.check(lab).hint
+    lab.take_all([Spawn(child="caretaker"), SetHostname(who="caretaker", name="lab")])
+    assert plate.check(lab)
+
+    door = learn.lesson("nb01").fault("no-door")
+    lab.reset()
+    door.plant(lab)
+    lab.take_all([Spawn(child="school"), Listen(who="school", port=8081)])
+    assert "another number" in door.check(lab).hint
+    lab.take(StopListening(who="oven", port=8080))
+    assert door.check(lab)
+
+    leftover = learn.lesson("nb02").fault("moved-out")
+    lab.reset()
+    leftover.plant(lab)
+    lab.take(SignalPid(pid=3, signal=SIGKILL))
+    assert "empty now" in leftover.check(lab).hint
+    lab.take(RemoveCgroup(path="/sys/fs/cgroup/bakery"))
+    assert leftover.check(lab)
+
+
+def test_a_port_is_free_again_when_its_listener_stops_ends_or_becomes_a_program(lab: Lab) -> None:
+    for parting in (
+        StopListening(who="bakery", port=8080),
+        Kill(target="bakery"),
+        Exec(who="bakery", argv=("sleep", "1000")),
+    ):
+        walk = lab.walk(Plan.of("a door", ("", [Spawn(child="bakery"), _BAKERY_8080, parting]))).goto(2)
+        assert [port.process for port in lab.snapshot("net").of_type(Port)] == ["bakery"]
+        assert str(walk.next().diff.only("net")) == "- port 8080 of 0.0.0.0 in net#1: bakery listens"
+
+
+def test_a_missing_step_shows_inside_or_only_to_the_neighbours(lab: Lab) -> None:
+    plan = lab.plans.container("busybox", ["sleep", "1000"], name="bakery")
+    rows = [line.split()[-1] for line in beside.leave_out(lab, plan, *beside.TRIES).splitlines()[1:]]
+    assert rows == ["EINVAL", "ENOENT", "ENOENT", "works", "works", "works"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="there is no rootless tiny: it is a page, and root's")
+def test_tiny_and_a_plan_lead_to_the_same_container(lab: Lab) -> None:
+    lab.walk(lab.plans.container("busybox", ["sleep", "1000"], name="bakery")).run()
+    other = beside.run_tiny(lab, inspect.getsource(tiny))
+    alike, different = beside.compare(lab.snapshot(*PROBES), "bakery", other).splitlines()
+    assert alike.endswith("kinds of namespaces, pid inside, root, mounts, links, rights")
+    assert different == "different: host name (bakery, tiny), cgroup (/bakery, /host)"
+
+
+def test_who_runs_more_processes_gets_more_of_a_cpu(lab: Lab) -> None:
+    lab.take_all(nb01.crowd(bakery=1, radio=3))
+    spent = bare.shares(lab, "bakery", "radio")
+    assert round(spent["radio"] / spent["bakery"]) == 3

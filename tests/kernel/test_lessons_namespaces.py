@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+import lessons
 import pytest
+from lessons import Steps
 
 from labkit import Lab, learn
 from labkit.learn.lessons.nb04 import layer
@@ -16,13 +16,8 @@ from labkit.namespaces.processes import Reap
 from labkit.namespaces.roots import Chroot, DetachOldRoot, PivotRoot
 from labkit.namespaces.spawn import Join, Spawn, Unshare
 from labkit.namespaces.users import BecomeUser, MapIds
-from labkit.steps.fact import PROBES
-from labkit.steps.plan import Plan
-from labkit.steps.snapshot import Diff
-from labkit.steps.step import Step
 
 LESSONS = ("nb03", "nb04", "nb05")
-Steps = Sequence[Step]
 
 _SIGN = Spawn(child="sign", namespaces=("uts",))
 _NAME = SetHostname(who="sign", name="bakery")
@@ -146,51 +141,23 @@ WRONG: dict[str, list[Steps]] = {
 }
 
 
-def _after(lab: Lab, identity: str, steps: Steps) -> learn.Verdict:
-    plan = Plan.of("a try", ("", steps))
-    lab.reset()
-    lab.ready(plan)
-    lab.take_all(plan.steps)
-    return learn.lesson(identity[:4]).check(identity).run(lab)
-
-
 def test_every_exercise_is_tried() -> None:
-    ids = {check.id for name in LESSONS for check in learn.lesson(name).checks}
-    assert ids == set(RIGHT) == set(WRONG)
+    assert lessons.exercises(LESSONS) == set(RIGHT) == set(WRONG)
 
 
 @pytest.mark.parametrize("identity", RIGHT)
 def test_each_right_way_is_recognised(lab: Lab, identity: str) -> None:
-    for way, steps in RIGHT[identity]:
-        verdict = _after(lab, identity, steps)
-        assert verdict.solved and way in verdict.way, verdict
+    lessons.recognises(lab, identity, RIGHT[identity])
 
 
 @pytest.mark.parametrize("identity", WRONG)
 def test_each_wrong_way_gets_a_hint_of_its_own(lab: Lab, identity: str) -> None:
-    verdicts = [_after(lab, identity, steps) for steps in WRONG[identity]]
-    assert not any(verdicts)
-    hints = [verdict.hint for verdict in verdicts]
-    assert len(set(hints)) == len(hints) >= 4, "\n".join(hints)
+    lessons.tells_apart(lab, identity, WRONG[identity])
 
 
 @pytest.mark.parametrize("name", LESSONS)
 def test_the_model_solutions_and_repairs_hold(lab: Lab, name: str) -> None:
-    lesson = learn.lesson(name)
-    assert not lesson.lacks()
-    for check in lesson.checks:
-        lab.reset()
-        assert not check.run(lab)
-        check.solve(lab)
-        assert check.run(lab)
-    for fault in lesson.faults:
-        lab.reset()
-        before = lab.snapshot(*PROBES)
-        fault.plant(lab)
-        assert not fault.check(lab)
-        fault.repair(lab)
-        assert fault.check(lab)
-        assert not Diff.between(before, lab.snapshot(*PROBES))
+    lessons.keeps_its_models(lab, name)
 
 
 def test_there_is_another_way_to_repair_each_fault(lab: Lab) -> None:
@@ -216,7 +183,4 @@ def test_there_is_another_way_to_repair_each_fault(lab: Lab) -> None:
 
 @pytest.mark.parametrize("name", LESSONS)
 def test_the_quiz_can_be_put_and_answered(lab: Lab, name: str) -> None:
-    quiz = learn.lesson(name).quiz
-    assert quiz is not None
-    right, total = quiz.solve(lab).score
-    assert right == total >= 6
+    lessons.has_a_quiz(lab, name, least=6)

@@ -139,7 +139,7 @@ def test_it_is_pid_1_with_a_hostname_and_a_loopback_of_its_own(rootfs: Path, cap
 def test_its_mounts(rootfs: Path) -> None:
     rows = [line.split() for line in run(rootfs, "cat", "/proc/self/mountinfo").stdout.splitlines()]
     table = {row[4]: (row[row.index("-") + 1], row[5]) for row in rows}
-    assert table["/"] == ("overlay", "rw,relatime")
+    assert table["/"] == ("overlay", "rw,nodev,relatime")
     assert table["/proc"] == ("proc", "rw,nosuid,nodev,noexec,relatime")
     assert table["/sys"] == ("sysfs", "ro,nosuid,nodev,noexec,relatime")
     assert table["/dev"] == ("tmpfs", "rw,nosuid")

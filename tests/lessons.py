@@ -1,0 +1,70 @@
+"""What every lesson is held to, on a real kernel: its exercises, its faults, its quiz."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from labkit import Lab, learn
+from labkit.steps.fact import PROBES
+from labkit.steps.plan import Plan
+from labkit.steps.snapshot import Diff
+from labkit.steps.step import Step
+
+Steps = Sequence[Step]
+
+
+def exercises(names: Iterable[str]) -> set[str]:
+    """The ids of all exercises of these lessons."""
+    return {check.id for name in names for check in learn.lesson(name).checks}
+
+
+def judged(lab: Lab, identity: str, steps: Steps) -> learn.Verdict:
+    """What the exercise says to `steps`, taken in a fresh lab host."""
+    plan = Plan.of("a try", ("", steps))
+    lab.reset()
+    lab.ready(plan)
+    lab.take_all(plan.steps)
+    return learn.lesson(identity[:4]).check(identity).run(lab)
+
+
+def recognises(lab: Lab, identity: str, ways: Iterable[tuple[str, Steps]]) -> None:
+    """Each of these steps solves the exercise, and is called by a name in which this word occurs."""
+    for way, steps in ways:
+        verdict = judged(lab, identity, steps)
+        assert verdict.solved and way in verdict.way, verdict
+
+
+def tells_apart(lab: Lab, identity: str, wrong: Iterable[Steps]) -> None:
+    """None of these steps solves the exercise, and each is answered with a hint of its own."""
+    verdicts = [judged(lab, identity, steps) for steps in wrong]
+    assert not any(verdicts)
+    hints = [verdict.hint for verdict in verdicts]
+    assert len(set(hints)) == len(hints) >= 4, "\n".join(hints)
+
+
+def keeps_its_models(lab: Lab, name: str) -> None:
+    """All that a lesson needs is there; its model solutions solve, and its repairs leave no difference."""
+    lesson = learn.lesson(name)
+    assert not lesson.lacks()
+    for check in lesson.checks:
+        lab.reset()
+        lab.image("busybox")
+        assert not check.run(lab)
+        check.solve(lab)
+        assert check.run(lab)
+    for fault in lesson.faults:
+        lab.reset()
+        before = lab.snapshot(*PROBES)
+        fault.plant(lab)
+        assert not fault.check(lab)
+        fault.repair(lab)
+        assert fault.check(lab)
+        assert not Diff.between(before, lab.snapshot(*PROBES))
+
+
+def has_a_quiz(lab: Lab, name: str, *, least: int) -> None:
+    """Its quiz can be put, and every question has a right answer."""
+    quiz = learn.lesson(name).quiz
+    assert quiz is not None
+    right, total = quiz.solve(lab).score
+    assert right == total >= least
