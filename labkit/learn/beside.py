@@ -7,18 +7,21 @@ from dataclasses import replace
 from typing import Any
 
 from labkit.agent.look import KINDS
+from labkit.cgroups.make import MakeCgroup
 from labkit.container.spec import LAB
 from labkit.errors import LabError, StepError, errno_name
 from labkit.learn import seen
 from labkit.learn.asking import Renewable
 from labkit.namespaces.files import WriteFile
-from labkit.namespaces.filesystems import BuildDev, HidePaths, MountProc
+from labkit.namespaces.filesystems import BuildDev, HidePaths, MountProc, MountSysfs
 from labkit.namespaces.mounts import MakePrivate, Mount
-from labkit.namespaces.privileges import DropCapabilities
+from labkit.namespaces.names import LoopbackUp, SetHostname
+from labkit.namespaces.privileges import DropCapabilities, NoNewPrivileges
 from labkit.namespaces.processes import Exec
 from labkit.namespaces.reading import ReadFile
-from labkit.namespaces.roots import DetachOldRoot
-from labkit.namespaces.spawn import Spawn
+from labkit.namespaces.roots import DetachOldRoot, PivotRoot
+from labkit.namespaces.spawn import Spawn, Unshare
+from labkit.overlay.mount import MountOverlay
 from labkit.steps import fact
 from labkit.steps.plan import Plan
 from labkit.steps.snapshot import Snapshot
@@ -27,6 +30,13 @@ from labkit.steps.step import Step
 IMAGE = f"{LAB}/images/busybox"
 _PATIENCE = 5.0  # seconds for tiny.py to build its container
 
+#: the steps of lesson 02, before the program moves in; an engine takes a few more
+FIFTEEN: tuple[type[Step], ...] = (
+    MakeCgroup, Spawn, Unshare,
+    MakePrivate, MountOverlay, PivotRoot, MountProc, MountSysfs, BuildDev, DetachOldRoot,
+    SetHostname, LoopbackUp,
+    HidePaths, DropCapabilities, NoNewPrivileges,
+)  # fmt: skip
 #: kinds of steps that can be left out of the bakery's plan: what it tries at the end, in words and as a step
 TRIES: dict[type[Step], tuple[str, Step]] = {
     MakePrivate: ("read its /proc", ReadFile(who="bakery", path="/proc/self/status")),
@@ -36,6 +46,12 @@ TRIES: dict[type[Step], tuple[str, Step]] = {
     HidePaths: ("set a kernel switch", WriteFile(who="bakery", path="/proc/sys/kernel/domainname", text="bakery")),
     DropCapabilities: ("mount a disk", Mount(who="bakery", type="tmpfs", target="/mnt")),
 }
+
+
+def fifteen(plan: Plan) -> Plan:
+    """The plan of a container without what is not among the fifteen."""
+    others = {type(step) for step in plan} - {*FIFTEEN, Exec}
+    return plan.without(*others) if others else plan
 
 
 def leave_out(lab: Renewable, plan: Plan, *kinds: type[Step]) -> str:
