@@ -113,6 +113,17 @@ def test_the_table_of_contents_lists_every_notebook_and_no_other() -> None:
     assert sorted(listed) == sorted(path.name for path in ROOT.glob("notebooks/*.ipynb"))
 
 
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))], ids=lambda path: path.name)
+def test_what_a_page_names_is_there(page: Path) -> None:
+    text = page.read_text()
+    for link in re.findall(r"\]\(([^)#]+)", text):
+        assert link.startswith("https://") or (page.parent / link).exists(), link
+    for name in re.findall(r"`((?:labkit|tests|docs|setup|images|notebooks)/[\w/.-]*)`", text):
+        assert (ROOT / name.replace("NN", "03")).exists(), name
+    offered = re.findall(r"^  (\w+) ", lab("--help").stdout, re.MULTILINE)
+    assert {*re.findall(r"\./lab (\w+)", text)} <= {*offered}
+
+
 def test_conda_gets_what_pip_gets() -> None:
     lines = re.findall(r"^  - (\S+[^:\s])$", (ROOT / "environment.yml").read_text(), re.MULTILINE)
     of_conda = [line for line in lines if line not in {"conda-forge", "pip"}]
