@@ -11,6 +11,8 @@ from labkit.linux.constants import AT_REMOVEDIR, O_CREAT, O_TRUNC, O_WRONLY
 from labkit.steps.snapshot import Snapshot
 from labkit.steps.step import Step
 
+UMASK = 0o022  #: of every process that takes steps
+
 
 @dataclass(frozen=True, kw_only=True)
 class Remove(Step):
@@ -54,7 +56,7 @@ class MakeDirectory(Step):
         yield mkdir(self.path, self.mode)
 
     def shell(self) -> str:
-        return f"mkdir -m {self.mode:o} {quote(self.path)}"
+        return f"mkdir -m {self.mode & ~UMASK:o} {quote(self.path)}"  # the call minds the umask, the option does not
 
     def undo(self, before: Snapshot) -> Step | None:
         return Remove(who=self.who, path=self.path, directory=True)
@@ -112,7 +114,8 @@ class WriteFile(Step):
         yield close(Ret(0))
 
     def shell(self) -> str:
-        return f"printf %s {quote(self.text)} >{quote(self.path)}"
+        line = f"printf %s {quote(self.text)} >{quote(self.path)}"
+        return line if self.mode == 0o644 else f"(umask {0o666 & ~self.mode:04o}; {line})"
 
     @property
     def title(self) -> str:

@@ -204,7 +204,7 @@ class HidePaths(Step):
             f"for p in {' '.join(self.masked_files)}; do [ ! -e $p ] || mount --bind /dev/null $p; done",
             f"for p in {' '.join(self.masked_directories)}; do [ ! -d $p ] || {empty} $p; done",
             f"for p in {' '.join(self.read_only)}; do [ ! -e $p ] ||",
-            "  { mount --rbind $p $p; mount -o remount,bind,ro,nosuid,nodev,noexec $p; }; done",
+            "  { mount --rbind $p $p; mount -o remount,bind,ro,nosuid,nodev,noexec none $p; }; done",
         ))  # fmt: skip
 
     @property

@@ -131,7 +131,8 @@ class RemountReadOnly(Step):
 
     def shell(self) -> str:
         words = ["remount", "bind", "ro", *mount_options(self.flags & ~MS_RDONLY)]
-        return f"mount -o {','.join(words)} {quote(self.target)}"
+        # with a source (whatever it says) mount(8) asks for these options alone, not for the old ones too
+        return f"mount -o {','.join(words)} none {quote(self.target)}"
 
     no_way_back = "which options the mount had before is its own business; a fresh machine knows"
 

@@ -73,7 +73,7 @@ class SetDomainname(Step):
         yield setdomainname(self.name)
 
     def shell(self) -> str:
-        return f"printf %s {quote(self.name)} >/proc/sys/kernel/domainname"
+        return f"domainname {quote(self.name)}"
 
     @property
     def title(self) -> str:

@@ -190,7 +190,7 @@ class ServeAsInit(Step):
         yield rt_sigprocmask(SIG_BLOCK, WAITED)  # from here on no signal is lost; the loop waits for them
 
     def shell(self) -> str:
-        return "wait  # bash as pid 1 does reap; it does not pass signals on"
+        return f"wait {pid_of(self.program)}; exit  # a shell does reap; it does not pass signals on"
 
     @property
     def init(self) -> str:  # type: ignore[override]  # per step, not per class

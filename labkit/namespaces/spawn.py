@@ -29,10 +29,22 @@ _LONG = {"mnt": "mount"}  # unshare(1) and nsenter(1) spell one kind differently
 
 
 def options(kinds: tuple[str, ...]) -> str:
-    """The kinds as options of unshare(1): ``--mount --pid --fork``; it would make mounts private unless told not to."""
+    """The kinds as options of unshare(1): ``--mount --pid``; it would make mounts private unless told not to."""
     words = [f"--{_LONG.get(kind, kind)}" for kind in kinds]
     if "mnt" in kinds:
         words.append("--propagation unchanged")
+    if "user" in kinds:
+        words.append("--keep-caps")  # the shell that it starts has no uid 0 yet, and exec would take them
+    return " ".join(words)
+
+
+def entered(kinds: tuple[str, ...], path: str = "") -> str:
+    """The kinds as options of nsenter(1), which would fork and become root unless told not to."""
+    words = [f"--{_LONG.get(kind, kind)}{f'={path}' if path else ''}" for kind in kinds]
+    if "pid" in kinds:
+        words.append("--no-fork")
+    if "user" in kinds:
+        words.append("--preserve-credentials")
     return " ".join(words)
 
 
@@ -178,7 +190,7 @@ class Join(Step):
         yield close(Ret(0))
 
     def shell(self) -> str:
-        return f"nsenter --target {pid_of(self.target)} " + " ".join(f"--{_LONG.get(k, k)}" for k in self.namespaces)
+        return f"nsenter --target {pid_of(self.target)} {entered(self.namespaces)}"
 
     @property
     def title(self) -> str:
@@ -241,7 +253,7 @@ class Enter(Step):
         yield close(Ret(0))
 
     def shell(self) -> str:
-        return f"nsenter --{_LONG.get(self.namespace, self.namespace)}={self.path}"
+        return f"nsenter {entered((self.namespace,), self.path)}"
 
     @property
     def title(self) -> str:

@@ -61,7 +61,10 @@ def _other(naming: Naming, kinds: dict[int, str], inode: int | None, kind: str) 
 
 
 def _mounts(raw: Row, naming: Naming) -> Iterator[Fact]:
-    rows = sorted(raw["mounts"], key=lambda r: (_number(naming.namespace(r["ns"], "mnt")), r["mountpoint"], r["id"]))
+    by_id = {row["id"]: row for row in raw["mounts"]}
+    rows = sorted(
+        raw["mounts"], key=lambda r: (_number(naming.namespace(r["ns"], "mnt")), r["mountpoint"], _height(r, by_id))
+    )
     groups: dict[int, str] = {}
     for row in rows:
         if row["shared"]:
@@ -72,6 +75,14 @@ def _mounts(raw: Row, naming: Naming) -> Iterator[Fact]:
         layer = layers.get((ns, where), -1) + 1
         layers[ns, where] = layer
         yield _mount(row, ns, layer, groups, raw)
+
+
+def _height(row: Row, by_id: dict[int, Row]) -> int:
+    """How many mounts lie below this one at the same place. (Ids say nothing: the kernel gives them out again.)"""
+    below = by_id.get(row["parent"])
+    if below is None or below is row or below["mountpoint"] != row["mountpoint"]:
+        return 0
+    return 1 + _height(below, by_id)
 
 
 def _number(name: str) -> int:

@@ -7,9 +7,10 @@ descriptor 9, so that the script reads in the order of the steps whoever takes t
     tell c1 'hostname c1'
 
 A step that only a new program can take (setpriv, nsenter, chroot) replaces the shell by a new one.
-In a line, ``$PID_c1`` is the pid of c1 as the lab host sees it.
+In a line, ``$PID_c1`` is the pid of c1 as the process that runs the line knows it. All pipes are there
+before the first process, because one that has left for another root could not find them any more.
 
-See: bash(1) "REDIRECTION", fifo(7).
+See: bash(1) "REDIRECTION", fifo(7), proc(5) "NSpid".
 """
 
 from __future__ import annotations
@@ -25,43 +26,69 @@ _NOTE = """#!/usr/bin/env bash
 # {name}: what labkit does by system calls, as a script. Run it as root: bash -eu FILE
 set -eu
 """
-_HELPERS = r"""declare -A order answer
-spawn() { # spawn NAME PARENT COMMAND: PARENT starts a shell under COMMAND, which `tell NAME` feeds
-  local name=$1 parent=$2 dir fd; shift 2; dir=$(mktemp -d)
-  mkfifo "$dir/order" "$dir/answer"
-  exec {fd}<>"$dir/order"; order[$name]=$fd
-  exec {fd}<>"$dir/answer"; answer[$name]=$fd
-  if [ "$parent" = host ]; then
-    "$@" /bin/sh -eu <"$dir/order" 9>"$dir/answer" &
-  else
-    tell "$parent" "$* /bin/sh -eu <$dir/order 9>$dir/answer &"
-  fi
-  tell "$name" :
-  local variable=PID_${name//[^a-zA-Z0-9_]/_}
-  if [ "$parent" = host ]; then # unshare --fork has forked by now
-    local kid; read -r kid <"/proc/$!/task/$!/children" || kid=$!
-    declare -g "$variable=${kid:-$!}"
-  fi
-  exec {fd}<"$dir/answer"; answer[$name]=$fd
-  rm -r "$dir"
+_HELPERS = r"""declare -A order answer job pid=([host]=$$)
+# turn into the program $1 of the PATH: busybox's shell would take the setpriv that it has built in
+program='IFS=:; for d in $PATH; do [ ! -x "$d/$1" ] || exec "$d/$@"; done; exit 127'
+pipes() { # pipes NAME...: one for orders to each process to come and one for its answers
+  local dir name a b; dir=$(mktemp -d)
+  for name; do
+    mkfifo -m 666 "$dir/order" "$dir/answer" # for shells that have become somebody else
+    exec {a}<>"$dir/order" {b}<>"$dir/answer"; order[$name]=$a answer[$name]=$b
+    rm "$dir"/*
+  done
+  rmdir "$dir"
 }
+spawn() { # spawn NAME PARENT COMMAND: PARENT starts a shell under COMMAND, which `tell NAME` feeds
+  local name=$1 parent=$2 mother=${pid[$2]} kids hers a b; shift 2
+  if [ "$parent" = host ]; then
+    "$@" /bin/sh -eu <&"${order[$name]}" 9>&"${answer[$name]}" &
+    job[$name]=$! pid[$name]=$!
+  else
+    a=/proc/self/fd/${order[$name]} b=/proc/self/fd/${answer[$name]}
+    tell "$parent" "(set -- ${*@Q} /bin/sh -eu; $program) <$a 9>$b &"
+  fi
+  send "$name" "echo done >&9"
+  if [ "$parent" = host ]; then hear "$name"; else pid[$name]=$mother; read -r -t 10 _ <&"${answer[$name]}"; fi
+  while kids=($(<"/proc/${pid[$name]}/task/${pid[$name]}/children")); ((${#kids[@]})); do
+    pid[$name]=${kids[-1]} # the newest of the newest: `unshare --fork` stands between the two
+  done
+  kids=($(numbers "${pid[$name]}")) hers=($(numbers "$mother")) # its pid as the parent knows it
+  a="export PID_${name//[^a-zA-Z0-9_]/_}=${kids[${#hers[@]} - 1]}"
+  if [ "$parent" = host ]; then eval "$a"; else tell "$parent" "$a"; fi
+}
+numbers() { sed -n 's/^NSpid:[[:space:]]*//p' "/proc/$1/status"; } # the pids of a process, ours first
+send() { printf '%s\n' "$2" >&"${order[$1]}"; }
+alive() { [ -n "$(tr -d '\0' <"/proc/${pid[$1]}/cmdline")" ]; } 2>/dev/null
+hear() { until read -r -t 0.2 _ <&"${answer[$1]}"; do alive "$1"; done; } # a shell ends where a line fails
 tell() { # tell NAME LINE: let it run LINE and wait until it has
-  printf '%s\n' "{ $2" "} >&2; echo done >&9" >&"${order[$1]}"
-  local line; read -r line <&"${answer[$1]}"; [ "$line" = done ]
+  send "$1" "{ $2
+} >&2; echo done >&9"
+  hear "$1"
 }
 become() { # become NAME COMMAND: let it go on as a new shell under COMMAND
-  printf '%s\n' "exec $2 /bin/sh -euc 'echo done >&9; exec /bin/sh -eu'" >&"${order[$1]}"
-  local line; read -r line <&"${answer[$1]}"; [ "$line" = done ]
+  send "$1" "set -- $2 /bin/sh -euc 'echo done >&9; exec /bin/sh -eu'; $program"
+  hear "$1"
 }
-finally() { # finally NAME COMMAND: let it turn into its program
-  printf '%s\n' "exec $2 9>&-" >&"${order[$1]}"
-  local line; ! read -r line <&"${answer[$1]}"
+finally() { # finally NAME COMMAND: let it turn into its program, which gets no descriptor but the standard three
+  local shell; shell=$(tr '\0' ' ' <"/proc/${pid[$1]}/cmdline")
+  send "$1" "exec $2 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-"
+  while alive "$1" && [ "$(tr '\0' ' ' <"/proc/${pid[$1]}/cmdline")" = "$shell" ]; do sleep 0.01; done
+  alive "$1" || wait "${job[$1]:-}" # it has ended: well, or as a shell says that there is no such program
 }
+leave() { send "$1" "$2"; } # leave NAME LINE: let it run LINE for the rest of its life
+bury() { # bury PID: kill all that came of it
+  local kid
+  for kid in $(cat "/proc/$1/task/$1/children"); do bury "$kid"; kill -KILL "$kid" || :; done 2>/dev/null
+}
+trap 'bury $$' EXIT
 """
-_ODD = re.compile(r"\W")
-_PID = re.compile(r"\$PID_\w+")
-
-
+_END = """
+# what was started lives until it ends by itself, or this script is ended: Ctrl-C
+unset 'pid[host]'
+for name in "${!pid[@]}"; do echo "$name is pid ${pid[$name]}" >&2; done
+wait
+"""
+_ODD, _SPACE = re.compile(r"\W"), re.compile(r"\s+")
 _OPTIONS = {MS_RDONLY: "ro", MS_NOSUID: "nosuid", MS_NODEV: "nodev", MS_NOEXEC: "noexec"}
 
 
@@ -84,22 +111,20 @@ def first_line(text: str) -> str:
 def script(name: str, steps: Iterable[Step]) -> str:
     """The script for `steps`: bash here, /bin/sh in the spawned processes."""
     taken = tuple(steps)
-    lines = [_NOTE.format(name=name.replace("\n", " ")) + _HELPERS * any(step.children for step in taken)]
+    born = [child for step in taken for child in step.children]
+    lines = [_NOTE.format(name=_SPACE.sub(" ", name))]
+    if born:
+        lines += [_HELPERS, f"pipes {' '.join(map(shlex.quote, born))}"]
     for number, step in enumerate(taken, 1):
-        lines += [f"\n# {number}. {step.title}", _line(step)]
-    return "\n".join(lines) + "\n"
+        lines += [f"\n# {number}. {_SPACE.sub(' ', step.title)}", _line(step)]
+    return "\n".join(lines) + "\n" + _END * bool(born)
 
 
 def _line(step: Step) -> str:
     text = step.shell()
     if step.children:
-        return f"spawn {step.children[0]} {step.who} {text}"
+        return f"spawn {shlex.quote(step.children[0])} {shlex.quote(step.who)} {text}"
     if step.who == "host":
         return text
-    verb = "become" if step.replaces_shell else "finally" if step.ends_shell else "tell"
-    return f"{verb} {step.who} {_quoted(text)}"
-
-
-def _quoted(text: str) -> str:
-    """Quoted for the outer shell, except for the pids that only it knows."""
-    return _PID.sub(lambda found: f"'\"{found.group()}\"'", shlex.quote(text))
+    verb = "become" if step.replaces_shell else "finally" if step.ends_shell else "leave" if step.init else "tell"
+    return f"{verb} {shlex.quote(step.who)} {shlex.quote(text)}"
