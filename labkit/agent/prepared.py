@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from labkit.agent.actor import Calls, Rows
 
-_STREAMS = 3  # standard input, output, error: entries of the volley that come before the calls
+_STREAMS = 3  # standard input, output, error: the first entries of the volley
+_FIRST = _STREAMS + 1  # before the calls, all else is closed: through /proc one of them could name an open directory
 _TWO_WORDS = frozenset(("buf", "out")) | structs.SIZED
 
 
@@ -31,11 +32,12 @@ class Prepared:
 
     def __init__(self, calls: Calls, hole: str) -> None:
         self.hole = hole
-        self.volley = Volley(_STREAMS + len(calls))
+        self.volley = Volley(_FIRST + len(calls))
         self.holes: list[tuple[int, int, str, bool]] = []  # entry, position, text, whether its length follows
         for stream in range(_STREAMS):
             self.volley.put(stream, "dup3", (0, stream, 0))
-        for number, (name, args, keep, tolerate) in enumerate(calls, _STREAMS):
+        self.volley.put(_STREAMS, "close_range", (_STREAMS, 0xFFFFFFFF, 0))
+        for number, (name, args, keep, tolerate) in enumerate(calls, _FIRST):
             if keep:
                 raise ValueError("a volley keeps no descriptor under a name")
             self._put(number, name, args, tolerate)
@@ -48,7 +50,7 @@ class Prepared:
             text = resolve(value, [], {}, {}).decode("latin-1") if _is(value, "b") else value
             if _is(value, "ret"):
                 known[index] = 0
-                self.volley.refer(number, position, _STREAMS + value["ret"])
+                self.volley.refer(number, position, _FIRST + value["ret"])
             elif isinstance(text, str) and self.hole in text:
                 known[index] = ""
                 self.holes.append((number, position, text, kinds[index] == "buf"))
@@ -69,7 +71,7 @@ class Prepared:
         returned = self.volley.failed() if pid > 0 else None
         if returned is None:
             return pid, None
-        return pid, [[max(value, -1), max(-value, 0), 0, None] for value in returned[_STREAMS:]]
+        return pid, [[max(value, -1), max(-value, 0), 0, None] for value in returned[_FIRST:]]
 
 
 def _is(value: Any, tag: str) -> bool:
