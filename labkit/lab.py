@@ -84,6 +84,7 @@ class Lab(Shown):
         self.rootless = bool(self.info.get("rootless"))
         self.has_cgroups = bool(self.info.get("cgroup"))
         self._closed = False
+        self._owner = os.getpid()
         self._touched = False
         self._attached: dict[str, tuple[int, int]] = {}  # images by name, each with what its directory was
         self.engine = Engine(self)
@@ -266,16 +267,21 @@ class Lab(Shown):
         self._touched = True
 
     def close(self) -> None:
-        """End everything and leave nothing behind. Safe to call twice."""
-        if not self._closed:
+        """End everything and leave nothing behind. Safe to call twice; in a fork it does nothing."""
+        if not self._closed and os.getpid() == self._owner:
             self.engine.reset()
             self._closed = True
             self.backend.close()
 
     def check_open(self) -> None:
-        """Raise ClosedError if this lab was closed."""
+        """Raise ClosedError if this lab was closed, or is the parent's: a fork has its memory, but shares its wires."""
         if self._closed:
             raise ClosedError("this lab is closed", look="lab = Lab() opens a new one")
+        if os.getpid() != self._owner:
+            raise ClosedError(
+                "this lab belongs to the process that made it; a fork cannot use it",
+                look="make a Lab() of its own in the child",
+            )
 
     def machine(self) -> dict[str, object]:
         """What a trace says of the machine: the kernel and the cgroup version, nothing that names it."""
@@ -294,8 +300,8 @@ class Lab(Shown):
         self.close()
 
     def __str__(self) -> str:
-        if self._closed:
-            return "lab (closed)"
+        if self._closed or os.getpid() != self._owner:
+            return "lab (closed)" if self._closed else "lab (of another process)"
         running = ", ".join(self.containers) or "nothing"
         return f"lab: a machine of its own, {self.backend.name}; running: {running}"
 
@@ -322,5 +328,4 @@ def _draw() -> None:
 def _close_all() -> None:
     for lab in list(_open):
         with contextlib.suppress(Exception):
-            if os.getpid() == getattr(getattr(lab.backend, "client", None), "owner", os.getpid()):
-                lab.close()
+            lab.close()

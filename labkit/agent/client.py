@@ -42,7 +42,6 @@ class Channel:
         self.sock = sock
         self.lock = threading.RLock()
         self.numbers = itertools.count(1)
-        self.owner = os.getpid()
         _all.add(self)
 
     def send(self, message: wire.Message, fds: Sequence[int] = ()) -> int:
@@ -112,18 +111,8 @@ class Client:
             self.close()
             raise
 
-    @property
-    def mine(self) -> bool:
-        """Whether this process made it. A fork has a copy of our memory, not of our lab."""
-        return self.channel.owner == os.getpid()
-
     def ask(self, op: str, **arguments: Any) -> tuple[wire.Message, list[int]]:
         """One request to the supervisor. Raises AgentError with the call that failed and its errno in the text."""
-        if not self.mine:
-            raise ClosedError(
-                "this lab belongs to the process that made it; a fork cannot use it",
-                look="make a Lab() of its own in the child",
-            )
         try:
             with self.channel.lock:
                 number = self.channel.send({"op": op, **arguments})
@@ -178,26 +167,24 @@ class Client:
         )
 
     def close(self, patience: float = 10.0) -> None:
-        """Hang up and wait until the agent has left nothing behind. Safe to call twice; in a fork it does nothing."""
-        if not self.mine:
-            return
+        """Hang up and wait until the agent has left nothing behind. Safe to call twice."""
         self.channel.close()
         try:
             with contextlib.suppress(PermissionError):  # through sudo it is not ours to signal
                 self.process.send_signal(signal.SIGCONT)  # if it was stopped, it now sees that we have gone
             self.process.wait(patience)
         except subprocess.TimeoutExpired:
-            self._end()
+            self._end(patience)
         finally:
             self.words.close()
 
-    def _end(self) -> None:
+    def _end(self, patience: float) -> None:
         """It does not go: make it, and do its work."""
         from labkit.agent import journal
 
         try:
             self.process.kill()
-        except PermissionError:
+            self.process.wait(patience)
+        except (PermissionError, subprocess.TimeoutExpired):
             raise self._silent("does not end", "sudo kill -KILL") from None
-        self.process.wait()
         journal.bury_dead(journal.place())

@@ -35,8 +35,9 @@ class Running:
         self._typed = memoryview(b"")
         self.failed: list[list[Any]] | None = None
         self.code: int | None = None
-        self.started = threading.Event()  # the wire has closed or reported: exec is done, or never will be
-        self.ended = threading.Event()
+        # No Events: one that is interrupted (a cell is) while it is being set stays locked for ever.
+        self.started = False  # the wire has closed or reported: exec is done, or never will be
+        self.ended = False
         self.pumped = False  # by the lab's thread
         self.lock = threading.RLock()
         self._selector = selectors.DefaultSelector()
@@ -54,7 +55,7 @@ class Running:
     def pump(self, timeout: float | None) -> None:
         """Move what is there, waiting at most `timeout` seconds for it."""
         with self.lock:
-            if self.ended.is_set():
+            if self.ended:
                 return
             for key, events in self._selector.select(timeout):
                 if key.data == "wire" and self.channel:
@@ -64,9 +65,9 @@ class Running:
                         self._type(key.fd)
                     if events & selectors.EVENT_READ:
                         self._stream(key.fd, key.data)
-            if not self._open and self.started.is_set():
+            if not self._open and self.started:
                 self._selector.close()
-                self.ended.set()
+                self.ended = True
 
     def pump_if_free(self) -> None:
         """As `pump`, without waiting; nothing if somebody is at it: who waits for this one must not stop the others."""
@@ -91,7 +92,7 @@ class Running:
     def became(self, failed: list[list[Any]] | None) -> None:
         """It has become its program, or has ended before with `failed`: known without a wire."""
         self.failed = failed
-        self.started.set()
+        self.started = True
 
     def _wire(self, channel: Channel) -> None:
         try:
@@ -105,7 +106,7 @@ class Running:
             pass
         self._selector.unregister(channel.sock)
         channel.close()
-        self.started.set()
+        self.started = True
 
     def _stream(self, fd: int, kind: str) -> None:
         try:
@@ -154,9 +155,9 @@ class Running:
         if self.channel:
             self._selector.unregister(self.channel.sock)
             self.channel.close()
-        self.started.set()
+        self.started = True
         deadline = time.monotonic() + 1
-        while not self.ended.is_set() and (rest := deadline - time.monotonic()) > 0:
+        while not self.ended and (rest := deadline - time.monotonic()) > 0:
             self.pump(rest)
         self.abandon()
 
@@ -167,13 +168,13 @@ class Running:
         try:
             for fd in list(self._open):
                 self._close(fd)
-            if not self.ended.is_set():
+            if not self.ended:
                 self.code = -9 if self.code is None else self.code
-                self.started.set()
+                self.started = True
                 if self.channel:
                     self.channel.close()
                 self._selector.close()
-                self.ended.set()
+                self.ended = True
         finally:
             self.lock.release()
 
@@ -203,7 +204,7 @@ class Pump(threading.Thread):
     def _forget_the_ended(self) -> None:
         """Their descriptors are closed, and the numbers may be others' by now."""
         for key in list(self._selector.get_map().values()):
-            if key.data is not None and key.data.ended.is_set():
+            if key.data is not None and key.data.ended:
                 self._selector.unregister(key.fileobj)
 
     def run(self) -> None:

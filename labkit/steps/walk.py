@@ -71,6 +71,7 @@ class Walk(Shown):
         self._extra: list[Step] = []
         self._names: list[Naming] = []
         self._generation = -1
+        self._halfway = False  # in the middle of a change; still so afterwards if it was interrupted
         self._listeners: list[Callable[[], None]] = []
         self._begin()
 
@@ -141,6 +142,7 @@ class Walk(Shown):
     def _take(self, step: Step, *, check: bool) -> Taken:
         self._catch_up()
         before = self.lab.snapshot(*step.probes)
+        self._halfway = True
         calls: tuple[Call, ...] = ()
         error: LabError | None = None
         try:
@@ -158,6 +160,7 @@ class Walk(Shown):
             self.position += 1
             del self._names[self.position :]
             self._names.append(self.lab.naming.copy())
+        self._halfway = False
         self._changed()
         if error and check:
             raise error
@@ -188,6 +191,7 @@ class Walk(Shown):
             while self.position < position:
                 self.next()
             return self
+        self._halfway = True
         ways = []
         failed_here = len(self.trace.taken) > self.position
         while self.position > position:
@@ -200,6 +204,7 @@ class Walk(Shown):
             ways.append(self._rebuild(position, failed=True))
         self.way_back = "; ".join(ways)
         del self.trace.taken[position:]
+        self._halfway = False
         self._changed()
         return self
 
@@ -245,19 +250,23 @@ class Walk(Shown):
 
     def reset(self) -> Walk:
         """Back to the beginning, in a fresh lab host."""
+        self._halfway = True
         self._begin()
         self.position, self.error = 0, None
         self.way_back = "started again in a fresh lab host"
         self.trace.taken.clear()
+        self._halfway = False
         self._changed()
         return self
 
     def _catch_up(self) -> None:
-        """Somebody reset the lab since our last step (or it died): walk to where we were in the new host."""
-        if self.lab.generation != self._generation:
-            position = self.position
+        """Somebody took another lab host, or a step was interrupted: walk to where we were, in a fresh one."""
+        if self.lab.generation != self._generation or self._halfway:
+            position, self._halfway = self.position, True
+            del self.trace.taken[position:]
             self._begin()
             self._replay(position)
+            self._halfway = False
 
     def _changed(self) -> None:
         for listener in self._listeners:

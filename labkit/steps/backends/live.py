@@ -53,8 +53,7 @@ class Live:
 
     def renew(self) -> Facts:
         with self._lock:
-            if self.client.mine:  # in a fork, letting go would take the descriptors out of the parent's epoll sets
-                self._let_go()
+            self._let_go()
             reply, fds = self.client.ask("host")
             self.actors = {"host": Channel(socket.socket(fileno=fds[0]))}
             self.info |= reply
@@ -160,8 +159,8 @@ class Live:
                 os.close(fd)
 
     def _actor(self, who: str) -> Channel:
-        if self.client.channel.owner != os.getpid() or self.client.channel.sock.fileno() < 0:
-            self.client.ask("hello")  # says which of the two it is
+        if self.client.channel.sock.fileno() < 0:
+            self.client.ask("hello")  # says so
         channel = self.actors.get(who)
         if channel is None:
             if who == "host":
@@ -311,24 +310,24 @@ class Live:
         running = self.running[name]
         deadline = None if timeout is None else time.monotonic() + timeout
         try:
-            while not running.ended.is_set():
-                rest = None if deadline is None else deadline - time.monotonic()
-                if rest is not None and rest <= 0:
-                    break
+            while not running.ended:
+                rest = None if deadline is None else max(0.0, deadline - time.monotonic())
                 running.pump(rest)
+                if rest == 0:
+                    break
         finally:
-            if not running.ended.is_set():
+            if not running.ended:
                 self._background(running)
-        if not running.ended.is_set():
+        if not running.ended:
             return None
         return _ended(running)
 
     def started(self, name: str) -> Ended | None:
         """Wait until `name` has become its program; its end if that is over already, or never came to be."""
         running = self.running[name]
-        while not running.started.is_set():
+        while not running.started:
             running.pump(None)
-        if not running.ended.is_set():
+        if not running.ended:
             self._background(running)
             return None
         return _ended(running)
@@ -358,8 +357,6 @@ class Live:
             raise StepError(f"signal {number} to {name}: {os.strerror(row[1])}", errno=row[1])
 
     def close(self) -> None:
-        if not self.client.mine:
-            return
         with self._lock:
             if self._pump:
                 self._pump.stop()
