@@ -15,6 +15,8 @@ from pathlib import Path
 STATIC = Path(__file__).with_name("static")
 
 _IMPORT = re.compile(r'^import .* from "\./[\w.-]+";\n', re.MULTILINE)
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_SPACE = re.compile(r"\s*([{};,>])\s*")
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|class)\b)", re.MULTILINE)
 
 
@@ -27,3 +29,8 @@ def module(*names: str) -> str:
 def text(name: str) -> str:
     """One file of `static/`."""
     return (STATIC / name).read_text(encoding="utf-8")
+
+
+def squeezed(name: str) -> str:
+    """A style sheet in one line, without its comments: it is sent along with every picture."""
+    return _SPACE.sub(r"\1", " ".join(_COMMENT.sub("", text(name)).split()))

@@ -22,7 +22,7 @@ from labkit.learn.quiz import Marked, Put, Sitting
 from labkit.steps.walk import Walk
 from labkit.view import assets
 from labkit.view import theme as themes
-from labkit.view.player import VIEW, Player
+from labkit.view.player import STYLE, VIEW, Player
 from labkit.view.player import of as player_of
 from labkit.view.turns import in_turn
 
@@ -33,15 +33,17 @@ Thing = Posed | Planted | Sitting
 class Card(anywidget.AnyWidget):
     """The widget of one posed exercise, planted fault or quiz."""
 
-    _esm = assets.module("parts.js", "cards.js")
-    _css = assets.text("player.css") + assets.text("cards.css")
+    _esm = assets.module("parts.js", "question.js", "cards.js")
+    _css = STYLE + assets.text("cards.css")
 
     face = traitlets.Dict().tag(sync=True)
     theme = traitlets.Unicode().tag(sync=True)
+    identity = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, thing: Thing) -> None:
         super().__init__(face=face(thing), theme=themes.current().name)
         self.thing = thing
+        self.identity = self.model_id
         thing.on_change(self._show)
         themes.follow(self._follow)
         self.on_msg(self._receive)
@@ -72,13 +74,22 @@ def face(thing: Thing) -> Json:
     if isinstance(thing, Sitting):
         return _sitting(thing)
     if isinstance(thing, Posed):
-        shown: Json = {"label": "Exercise", "title": thing.task.id, "lines": [{"text": thing.task.task}]}
+        shown: Json = {"label": "Exercise", "title": _short(thing.task.id), "lines": [{"text": thing.task.task}]}
     else:
         fault = thing.fault
         tools = [{"text": tool, "code": True} for tool in fault.tools]
         lines = [{"text": fault.symptom}, {"text": "Look with:"}, *tools]
-        shown = {"label": "Fault", "title": fault.id, "lines": lines}
-    return shown | {"questions": [], "button": "Check", "verdict": _verdict(thing.last) if thing.last else None}
+        shown = {"label": "Fault", "title": _short(fault.id), "lines": lines}
+    return shown | {
+        "questions": [],
+        "button": "Check",
+        "verdict": _verdict(thing.last) if thing.last is not None else None,
+    }
+
+
+def _short(identity: str) -> str:
+    """The name under which the lesson knows it: ``own-name`` for ``nb03/own-name``."""
+    return identity.partition("/")[2] or identity
 
 
 def _verdict(verdict: Verdict) -> Json:

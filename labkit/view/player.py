@@ -38,21 +38,26 @@ from labkit.view.turns import in_turn
 Bundle = dict[str, Any]
 VIEW = "application/vnd.jupyter.widget-view+json"
 
+_SCRIPTS = ("parts", "columns", "step", "question", "steplist", "manual", "controls", "player")
+STYLE = "".join(assets.text(name) for name in ("player.css", "controls.css", "step.css", "panels.css"))
+
 
 class Player(anywidget.AnyWidget):
     """The widget of one walk. Several cells may show it; it follows the walk whoever moves it."""
 
-    _esm = assets.module("parts.js", "columns.js", "player.js")
-    _css = assets.text("player.css")
+    _esm = assets.module(*(f"{name}.js" for name in _SCRIPTS))
+    _css = STYLE
 
     plan = traitlets.Dict().tag(sync=True)
     moment = traitlets.Dict().tag(sync=True)
     question = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
     theme = traitlets.Unicode().tag(sync=True)
+    identity = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, walk: Walk) -> None:
         super().__init__(plan=describe.plan(walk.plan), theme=themes.current().name)
         self.walk = walk
+        self.identity = self.model_id
         self._listeners: list[Callable[[str, Any], None]] = []
         self._beat = self._refused_at = 0
         self._acting = ""

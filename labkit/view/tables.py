@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from labkit.learn.table import HEADS, Table
+from labkit.view.markup import document, table
 
 
-def progress_html(table: Table) -> str:
-    """The progress as a table."""
-    heads = "".join(f'<th scope="col">{head}</th>' for head in ("lesson", *HEADS))
-    rows = []
-    for name, title, cells in table.rows:
-        shown = "".join(
-            f"<td>{'✓ ' * (cell.total > 0 and cell.right == cell.total)}{escape(str(cell))}</td>" for cell in cells
-        )
-        rows.append(f'<tr><th scope="row" style="text-align:start">{escape(name)} {escape(title)}</th>{shown}</tr>')
-    return f"<table><caption>Progress</caption><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+def progress_html(progress: Table) -> str:
+    """The progress as a table; a tick stands where all is right."""
+    rows = [
+        (f"{name} {title}", *(f"{'✓ ' * (cell.total > 0 and cell.right == cell.total)}{cell}" for cell in cells))
+        for name, title, cells in progress.rows
+    ]
+    return document(table("Progress", ("lesson", *HEADS), [("", rows)]))

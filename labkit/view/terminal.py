@@ -53,6 +53,7 @@ class Shell(anywidget.AnyWidget):
     command = traitlets.Unicode().tag(sync=True)
     ended = traitlets.Bool(False).tag(sync=True)
     theme = traitlets.Unicode().tag(sync=True)
+    identity = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, lab: Ground, container: Container) -> None:
         command = container.shell_command
@@ -63,6 +64,7 @@ class Shell(anywidget.AnyWidget):
             _esm=xterm.module() + assets.module("parts.js", "terminal.js"),
             _css=xterm.css() + assets.text("terminal.css"),
         )  # fmt: skip
+        self.identity = self.model_id
         self._flow = Flow(os.dup(self._terminal.fd), out=self._wrote, end=self._over)
         self.on_msg(self._receive)
         themes.follow(self._follow)

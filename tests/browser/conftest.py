@@ -33,29 +33,32 @@ def browser() -> Iterator[Any]:
         running.close()
 
 
-@pytest.fixture
-def open_notebook(server: Checkout, browser: Any, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
-    """Open a notebook, of these cells or of the course, in a fresh browser, and wait for its kernel.
+@pytest.fixture(scope="session")
+def context(browser: Any) -> Iterator[Any]:
+    """One student's browser: what JupyterLab loads is loaded once."""
+    made = browser.new_context(
+        locale="en-US", reduced_motion="reduce", permissions=["clipboard-read", "clipboard-write"]
+    )
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def open_notebook(server: Checkout, context: Any, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
+    """Open a notebook, of these cells or of the course, in a page of its own, and wait for its kernel.
 
     `app` is ``lab`` or ``notebooks``, which is Notebook 7.
     """
     opened: list[Notebook] = []
 
-    def open_(
-        *cells: str, lesson: str = "", width: int = 1280, height: int = 900, dark: bool = False, app: str = "lab"
-    ) -> Notebook:
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, locale="en-US", reduced_motion="reduce",
-            permissions=["clipboard-read", "clipboard-write"],
-        )  # fmt: skip
-        name = lesson or f"{request.node.name}-{len(opened)}.ipynb".replace("[", "-").replace("]", "")
+    def open_(*cells: str, lesson: str = "", width: int = 1280, height: int = 900, app: str = "lab") -> Notebook:
+        name = lesson or f"{request.module.__name__.rpartition('.')[2]}-{len(opened)}.ipynb"
         notebook = Notebook(server, context, name, app=app)
         opened.append(notebook)
+        notebook.page.set_viewport_size({"width": width, "height": height})
         if not lesson:
             notebook.write(cells)
         notebook.open()
-        if dark:
-            notebook.go_dark()
         notebook.wait_for_kernel()
         return notebook
 

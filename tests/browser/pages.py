@@ -6,21 +6,35 @@ import json
 from typing import Any
 
 from browser.checkout import Checkout, wait_for
-from playwright.sync_api import BrowserContext, Locator, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 SECOND = 1000.0
+PLAYER = ".labkit-player:not(.labkit-card)"
+
+#: a cell has run when its prompt had a star and has none any more; a stored number may be the new one as well
+_WATCH = """cell => {
+  const prompt = cell.querySelector(".jp-InputPrompt");
+  let begun = false;
+  cell.dataset.ran = "";
+  new MutationObserver(() => {
+    if (prompt.textContent.includes("*")) begun = true;
+    else if (begun) cell.dataset.ran = "yes";
+  }).observe(prompt, { childList: true, characterData: true, subtree: true });
+}"""
 
 
 class Notebook:
     """A notebook in the browser: `name` is its path from the checkout's root."""
 
-    def __init__(self, server: Checkout, context: BrowserContext, name: str, *, app: str) -> None:
-        self.server, self.context, self.name, self.app = server, context, name, app
-        self.page = context.new_page()
+    def __init__(
+        self, server: Checkout, context: BrowserContext, name: str, *, app: str = "lab", page: Page | None = None
+    ) -> None:
+        self.server, self.name, self.app = server, name, app
+        self.page = page or context.new_page()
         self.page.set_default_timeout(30 * SECOND)
 
     def write(self, cells: tuple[str, ...]) -> None:
@@ -31,6 +45,10 @@ class Notebook:
         """Go to its address."""
         path = f"/lab/tree/{self.name}?reset&" if self.app == "lab" else f"/notebooks/{self.name}?"
         self.page.goto(self.server.address(f"{path}token={self.server.token}"))
+        self.opened()
+
+    def opened(self) -> None:
+        """Wait until it is there."""
         self.page.wait_for_selector(".jp-Notebook .jp-CodeCell")
         if self.app == "lab" and self.page.locator(".jp-SideBar .lm-mod-current").count():
             self.page.keyboard.press("Control+b")  # the file browser's place is worth more
@@ -44,48 +62,93 @@ class Notebook:
 
         wait_for(ready, f"the kernel of {self.name}")
 
+    @property
+    def cells(self) -> Locator:
+        """The code cells."""
+        return self.page.locator(".jp-Notebook .jp-CodeCell")
+
     def cell(self, index: int) -> Locator:
         """One code cell."""
-        return self.page.locator(".jp-Notebook .jp-CodeCell").nth(index)
+        return self.cells.nth(index)
 
-    def run(self, index: int) -> str:
-        """Run one cell, wait until it has run, return the text of its output."""
+    def begin(self, index: int) -> Locator:
+        """Run one cell, and do not wait for its end."""
         cell = self.cell(index)
-        before = cell.locator(".jp-InputPrompt").inner_text()
+        cell.evaluate(_WATCH)
         cell.locator(".cm-content").click()
         self.page.keyboard.press("Control+Enter")
-        self.page.wait_for_function(
-            "([cell, before]) => { const now = cell.querySelector('.jp-InputPrompt').innerText;"
-            " return now !== before && /\\[\\d+\\]/.test(now) }",
-            arg=[cell.element_handle(), before],
-        )
-        return "\n".join(cell.locator(".jp-OutputArea-output").all_inner_texts())
+        return cell
+
+    def run(self, index: int) -> str:
+        """Run one cell, wait until it has run, return the text of its output. Raises AssertionError if it failed."""
+        cell = self.begin(index)
+        expect(cell).to_have_attribute("data-ran", "yes", timeout=60 * SECOND)
+        for error in cell.locator("[data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts():
+            raise AssertionError(f"cell {index} failed: {error}")
+        return "\n".join(cell.locator(".jp-OutputArea-output").all_inner_texts()).strip()
+
+    def write_cell(self, index: int, source: str) -> None:
+        """Put other text into a cell."""
+        self.cell(index).locator(".cm-content").click()
+        self.page.keyboard.press("Control+a")
+        self.page.keyboard.insert_text(source)
+
+    def clear(self, index: int) -> None:
+        """Take away what a cell has shown."""
+        self.cell(index).locator(".cm-content").click()
+        self.page.keyboard.press("Escape")
+        self.page.get_by_role("menuitem", name="Edit", exact=True).click()
+        self.page.get_by_role("menuitem", name="Clear Cell Output", exact=True).click()
+
+    def add_cell(self, source: str) -> int:
+        """A new cell at the end; its number."""
+        count = self.cells.count()
+        self.cells.last.locator(".cm-content").click()
+        self.page.keyboard.press("Escape")
+        self.page.keyboard.press("b")
+        expect(self.cells).to_have_count(count + 1)
+        self.write_cell(count, source)
+        return count
+
+    def remove_cell(self, index: int) -> None:
+        """Take a cell away."""
+        count = self.cells.count()
+        self.cell(index).locator(".cm-content").click()
+        self.page.keyboard.press("Escape")
+        self.page.keyboard.press("d")
+        self.page.keyboard.press("d")
+        expect(self.cells).to_have_count(count - 1)
+
+    def player_of(self, cell: int) -> Player:
+        """The player that this cell shows."""
+        root = self.cell(cell).locator(PLAYER)
+        root.wait_for()
+        return Player(root)
 
     def player(self, index: int = 0) -> Player:
         """The player with this number on the page."""
-        root = self.page.locator(".labkit-player").nth(index)
+        root = self.page.locator(PLAYER).nth(index)
         root.wait_for()
         return Player(root)
 
     def restart_kernel(self) -> None:
-        """Kernel > Restart, confirmed."""
-        self.page.get_by_role("menuitem", name="Kernel", exact=True).click()
-        self.page.get_by_role("menuitem", name="Restart Kernel…", exact=True).click()
-        self.page.locator(".jp-Dialog").get_by_role("button", name="Restart", exact=False).click()
+        """The button in the tool bar, confirmed."""
+        self.page.get_by_role("button", name="Restart the kernel", exact=True).click()
+        self.page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
         self.page.wait_for_selector(".jp-Dialog", state="detached")
         self.page.wait_for_timeout(500)  # until then the server may still show the old kernel
         self.wait_for_kernel()
 
-    def go_dark(self) -> None:
-        """Settings > Theme > JupyterLab Dark."""
+    def choose_theme(self, name: str) -> None:
+        """Settings > Theme > JupyterLab Dark, say; kept by the server until another one is chosen."""
         self.page.get_by_role("menuitem", name="Settings", exact=True).click()
         self.page.get_by_role("menuitem", name="Theme", exact=True).click()
-        self.page.get_by_role("menuitem", name="JupyterLab Dark", exact=True).click()
-        self.page.wait_for_selector('body[data-jp-theme-light="false"]')
+        self.page.get_by_role("menuitem", name=f"JupyterLab {name}", exact=True).click()
+        self.page.wait_for_selector(f'body[data-jp-theme-name="JupyterLab {name}"]')
 
     def close(self) -> None:
         """Close the page, and end the kernel."""
-        self.context.close()
+        self.page.close()
         for session in self.server.ask("/api/sessions") or []:
             if session["path"].endswith(self.name):
                 self.server.ask(f"/api/sessions/{session['id']}", method="DELETE")
@@ -109,6 +172,26 @@ class Player:
         """Wait until so many steps have been taken and nothing is under way."""
         expect(self.root.locator(".lp-place b")).to_have_text(str(position))
         expect(self.root).not_to_have_attribute("aria-busy", "")
+
+    def answer(self, choice: str) -> None:
+        """Answer the question that is open: with this choice, or this line."""
+        asked = self.root.locator(".lp-question")
+        if asked.get_by_role("radio").count():
+            asked.get_by_role("radio", name=choice, exact=True).check()
+        else:
+            asked.get_by_role("textbox").fill(choice)
+        asked.get_by_role("button", name="Answer").click()
+        expect(asked.locator(".lp-verdict")).to_be_visible()
+
+    def finish(self) -> None:
+        """Press Next to the end, and answer what is asked on the way with the first choice, or 1."""
+        total = int(self.root.locator(".lp-place").inner_text().split()[-1])
+        for position in range(int(self.root.locator(".lp-place b").inner_text()) + 1, total + 1):
+            if self.root.locator(".lp-answer").count():
+                first = self.root.locator(".lp-option").first
+                self.answer(first.inner_text() if first.count() else "1")
+            self.press("Next")
+            self.is_at(position)
 
     @property
     def title(self) -> Locator:

@@ -56,3 +56,15 @@ export async function copy(text) {
     return done;
   }
 }
+
+/**
+ * A function that tells whether the kernel behind this widget has gone. What anywidget hands us does not know;
+ * the whole model, which the page's widget manager has, does.
+ */
+export function lifeline(model) {
+  let whole = null;
+  model.widget_manager?.get_model(model.get("identity")).then((found) => (whole = found), () => {});
+  return () => whole?.comm_live === false;
+}
+
+export const GONE = "The kernel was restarted or stopped, and its lab has gone: this is a picture of what was. Run the cell again.";

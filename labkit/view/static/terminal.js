@@ -1,7 +1,7 @@
 // A terminal: xterm.js shows what the shell writes and sends back what is typed. `xterm` is defined by the
 // text that labkit.view.xterm puts before this file.
 
-import { h, copy } from "./parts.js";
+import { h, copy, lifeline, GONE } from "./parts.js";
 
 const COLOURS = {
   normal: { background: "#15181c", foreground: "#ececec", cursor: "#ececec", selection: "#3d6a8a" },
@@ -12,6 +12,7 @@ const MONO = 'ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace';
 export default {
   render({ model, el }) {
     const me = Math.random().toString(36).slice(2, 8);
+    const dead = lifeline(model);
     const decoder = new TextDecoder();
     let terminal = null;
     let known = -1; // bytes that this view has been given; -1: it has not been answered yet
@@ -25,10 +26,6 @@ export default {
     const root = h("section", {
       class: "labkit-terminal", tabindex: -1, "data-lm-suppress-shortcuts": "true", keydown: (event) => event.stopPropagation(),
     }, h("header", { class: "lt-head" }, title, how, copyButton), screen, said, voice);
-
-    function dead() {
-      return model.comm_live === false;
-    }
 
     function send(message) {
       if (!dead() && !model.get("ended")) model.send(message);
@@ -90,7 +87,7 @@ export default {
 
     function onState() {
       const words = dead()
-        ? "The kernel was restarted or stopped, and its lab has gone. Run the cell again."
+        ? GONE
         : model.get("ended") ? "The shell has ended. Run the cell again for a new one." : "";
       said.textContent = voice.textContent = words;
       said.hidden = !words;

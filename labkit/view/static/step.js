@@ -1,0 +1,31 @@
+// One step: which it is and why it is taken, what went wrong with it, and its triple view.
+
+import { h } from "./parts.js";
+import { callsColumn, shellColumn, changesColumn } from "./columns.js";
+
+const STATES = { coming: "comes first", taken: "taken by", failed: "failed, tried by" };
+
+/** The step that `moment` shows, as a list of elements; `openManual` shows a page, `copyLine` copies the shell line. */
+export function stepView({ step, way_back: wayBack, position }, openManual, copyLine) {
+  if (!step) return [h("p", { class: "lp-none" }, "This plan has no steps.")];
+  const who = step.is === "coming" ? "" : step.who;
+  const about = `Step ${step.number} · ${step.goal} · ${STATES[step.is]} ${who}`;
+  const pages = step.man.map((page) =>
+    h("button", { class: "lp-small lp-page", title: "read the manual page (key: m)", click: () => openManual(page) }, page));
+  return [
+    wayBack ? h("p", { class: "lp-back-note" }, h("span", { class: "lp-label" }, position ? "Back" : "Start"), wayBack) : null,
+    h("div", { class: "lp-about-step" }, h("span", {}, about), h("span", { class: "lp-pages" }, ...pages)),
+    h("h4", {}, step.title),
+    h("p", { class: "lp-why" }, h("strong", {}, `${step.what}. `), step.why === step.what ? "" : step.why),
+    step.error ? errorView(step.error, "The kernel said no") : null,
+    h("div", { class: "lp-columns" },
+      callsColumn(step, openManual), shellColumn(step, copyLine), changesColumn(step)),
+  ].filter(Boolean);
+}
+
+/** An error as part of the lesson: what happened, why that usually is, where to look next. */
+export function errorView({ message, likely, look, errno }, title) {
+  const row = (term, text) => (text ? h("div", {}, h("dt", {}, term), h("dd", {}, text)) : null);
+  const head = [h("b", {}, `✗ ${title}`), errno ? h("code", {}, ` ${errno}`) : null];
+  return h("div", { class: "lp-error" }, ...head, h("p", {}, message), h("dl", {}, row("Likely", likely), row("Look", look)));
+}

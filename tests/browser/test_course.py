@@ -1,0 +1,84 @@
+"""A student's way through the course, from the address that `./lab up` prints to the last cell of lesson 03."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from browser.pages import SECOND, Notebook
+from playwright.sync_api import expect
+
+LESSON = "notebooks/03-namespaces-pid-uts-ipc.ipynb"
+LAST = 'lab.facts("processes")'
+
+
+def test_a_student_takes_lesson_03_with_a_restart_in_the_middle(server, context):
+    page = context.new_page()
+    page.set_default_timeout(30 * SECOND)
+    page.goto(server.url)
+    contents = page.frame_locator("iframe") if page.locator("iframe").count() else page
+    expect(contents.get_by_role("heading", name="The inspectable machine")).to_be_visible()
+    expect(page.get_by_text("Would you like to get notified about official Jupyter news?")).to_have_count(0)
+    contents.get_by_role("link", name=re.compile("Namespaces I: pid")).click()
+
+    notebook = Notebook(server, context, LESSON, app="lab", page=page)
+    notebook.opened()
+    notebook.wait_for_kernel()
+    assert server.kernel(LESSON)["name"] == "python3"
+    expect(page.get_by_role("button", name="labkit", exact=True)).to_be_visible()
+    expect(page.locator(".jp-Dialog")).to_have_count(0)
+    size = "selector => getComputedStyle(document.querySelector(selector)).fontSize"
+    assert page.evaluate(size, ".jp-CodeCell .cm-content") == "15px"
+    assert page.evaluate(size, ".jp-MarkdownCell p") == "16px"
+
+    for cell in (0, 1):
+        notebook.run(cell)
+    player = notebook.player()
+    player.press("Next")
+    player.is_at(1)
+    player.answer("1")
+    expect(player.root.locator(".lp-verdict")).to_contain_text("Now press Next and see.")
+    probe = notebook.add_cell("print(walk.position, [f.name for f in lab.facts('processes')])")
+    assert notebook.run(probe) == "1 ['init', 'host', 'cron']"
+    player.press("Next")
+    player.is_at(2)
+    expect(player.changes).to_contain_text("process bakery")
+    expect(player.root.locator(".lp-verdict")).to_contain_text("Right.")
+    assert notebook.run(probe) == "2 ['init', 'host', 'cron', 'bakery']"
+    player.press("Back")
+    player.is_at(1)
+    assert notebook.run(probe) == "1 ['init', 'host', 'cron']"
+
+    notebook.restart_kernel()
+    expect(player.root.locator(".lp-waiting")).to_contain_text("its lab has gone")
+    for cell in (0, 1):
+        notebook.run(cell)
+    player = notebook.player()
+    player.press("Next")
+    player.is_at(1)
+    player.press("Next")  # the answer has survived the restart
+    player.is_at(2)
+    notebook.remove_cell(probe)
+
+    count = notebook.cells.count()
+    for cell in range(2, count):
+        notebook.run(cell)
+        if notebook.cell(cell).locator(".lp-do-next").count():
+            player = notebook.player_of(cell)
+            player.finish()
+    assert "lab.close()" in notebook.cell(count - 1).inner_text()
+    notebook.close()
+
+
+@pytest.mark.parametrize("app", ["notebooks"])
+def test_the_player_walks_in_notebook_7(open_notebook, app):
+    notebook = open_notebook(
+        "from labkit import Lab\nlab = Lab()\nwalk = lab.walk(lab.plans.container('busybox'))\nwalk", app=app
+    )
+    notebook.run(0)
+    player = notebook.player()
+    player.press("Next")
+    player.is_at(1)
+    expect(player.changes).to_contain_text("new")
+    player.press("Back")
+    player.is_at(0)
