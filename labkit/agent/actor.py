@@ -70,10 +70,6 @@ class Actor:
         self.fds: dict[str, int] = {}
         self.pids: dict[str, int] = {}
 
-    def enter(self, name: str, args: tuple[Any, ...]) -> tuple[int, int, int, Any]:
-        """Make one call: value, errno, nanoseconds, and what came out of it."""
-        return syscalls.invoke(name, args)
-
     def make(self, message: wire.Message, fds: list[int]) -> Rows:
         """Make the calls of `message` in order; stop after the first that fails with an errno it does not tolerate.
 
@@ -88,7 +84,7 @@ class Actor:
             try:
                 if name in self.refuses:
                     raise ValueError(self.refuses[name])
-                value, error, spent, out = self.enter(name, tuple(resolve(args, returned, self.fds, self.pids)))
+                value, error, spent, out = syscalls.invoke(name, tuple(resolve(args, returned, self.fds, self.pids)))
             except (KeyError, TypeError, ValueError, IndexError) as fault:
                 rows.append([-1, errno.EINVAL, 0, {"refused": f"{type(fault).__name__}: {fault}"}])
                 break

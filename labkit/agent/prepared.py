@@ -1,12 +1,14 @@
 """Calls made ready once for many processes to come: what makes ``lab.run`` quick.
 
 Turning a call into machine words costs ten times the call itself. Containers of one kind make the same
-calls, but for their name; so the zygote prepares them once as a `labkit.linux.volley`, and for each
-container only fills in its name and its standard streams. Nothing is measured and nothing reported but
-a failure: nobody asked to look.
+calls, but for their name; so the zygote prepares them once, and for each container only fills in its name
+and its standard streams. The child's calls are a `labkit.linux.volley`. Nothing is measured and nothing
+reported but a failure: nobody asked to look.
 """
 
 from __future__ import annotations
+
+import ctypes
 
 from labkit.agent.actor import resolve
 from labkit.linux import structs, syscalls
@@ -24,54 +26,96 @@ _FIRST = _STREAMS + 1  # before the calls, all else is closed: through /proc one
 _TWO_WORDS = frozenset(("buf", "out")) | structs.SIZED
 
 
-class Prepared:
-    """A list of calls, with `hole` where the name of who makes them will stand.
+class Ready:
+    """One call as machine words, but for those that hold the name (`holes`) or what an earlier call returned."""
 
-    Raises ValueError for calls that cannot be made ready, OSError where the kernel permits no volley.
-    """
-
-    def __init__(self, calls: Calls, hole: str) -> None:
-        self.hole = hole
-        self.volley = Volley(_FIRST + len(calls))
-        self.holes: list[tuple[int, int, str, bool]] = []  # entry, position, text, whether its length follows
-        for stream in range(_STREAMS):
-            self.volley.put(stream, "dup3", (0, stream, 0))
-        self.volley.put(_STREAMS, "close_range", (_STREAMS, 0xFFFFFFFF, 0))
-        for number, (name, args, keep, tolerate) in enumerate(calls, _FIRST):
-            if keep:
-                raise ValueError("a volley keeps no descriptor under a name")
-            self._put(number, name, args, tolerate)
-
-    def _put(self, number: int, name: str, args: list[Any], tolerate: list[int]) -> None:
+    def __init__(self, name: str, args: list[Any], hole: str) -> None:
         kinds = [kind for _, kind, _ in signature(name).parameters]
+        self.holes: list[tuple[int, str, bool]] = []  # position, text, and whether the length follows
+        self.earlier: list[tuple[int, int]] = []  # position, number of the call
         known = list(args)
         for index, value in enumerate(args):
             position = index + sum(kind in _TWO_WORDS for kind in kinds[:index])
             text = resolve(value, [], {}, {}).decode("latin-1") if _is(value, "b") else value
             if _is(value, "ret"):
                 known[index] = 0
-                self.volley.refer(number, position, _FIRST + value["ret"])
-            elif isinstance(text, str) and self.hole in text:
+                self.earlier.append((position, value["ret"]))
+            elif isinstance(text, str) and hole in text:
                 known[index] = ""
-                self.holes.append((number, position, text, kinds[index] == "buf"))
-        words = syscalls.prepare(name, tuple(resolve(known, [], {}, {})))[1:]
-        self.volley.put(number, name, words, tolerate)
+                self.holes.append((position, text, kinds[index] == "buf"))
+        self.words = syscalls.prepare(name, tuple(resolve(known, [], {}, {})))
 
-    def launch(self, clone: dict[str, int], name: str, streams: list[int]) -> tuple[int, Rows | None]:
-        """Let process `name` be born and make the calls: its pid or -errno, and the rows of its calls if one failed."""
+    def named(self, hole: str, name: str) -> list[tuple[int, Any]]:
+        """The words that the name makes, with their positions."""
+        made: list[tuple[int, Any]] = []
+        for position, text, sized in self.holes:
+            filled = text.replace(hole, name)
+            raw = filled.encode("latin-1") if sized else syscalls.encode(filled)
+            made.append((position, raw))
+            if sized:
+                made.append((position + 1, ctypes.c_size_t(len(raw))))
+        return made
+
+
+class Prepared:
+    """The calls of the process that is there, one of them a clone3, and `then` those of its child.
+
+    Raises ValueError for calls that cannot be made ready, OSError where the kernel permits no volley.
+    """
+
+    def __init__(self, calls: Calls, then: Calls, hole: str) -> None:
+        if any(keep for name, _, keep, _ in (*calls, *then) if name != "clone3"):
+            raise ValueError("no descriptor can be kept under a name")
+        self.calls, self.hole = calls, hole
+        self.before = [None if name == "clone3" else Ready(name, args, hole) for name, args, _, _ in calls]
+        self.then = [Ready(name, args, hole) for name, args, _, _ in then]
+        self.volley = Volley(_FIRST + len(then))
+        for stream in range(_STREAMS):
+            self.volley.put(stream, "dup3", syscalls.prepare("dup3", (0, stream, 0))[1:])
+        self.volley.put(_STREAMS, "close_range", syscalls.prepare("close_range", (_STREAMS, 0xFFFFFFFF, 0))[1:])
+        for number, (call, ready) in enumerate(zip(then, self.then, strict=True), _FIRST):
+            self.volley.put(number, call[0], ready.words[1:], call[3])
+            for position, earlier in ready.earlier:
+                self.volley.refer(number, position, _FIRST + earlier)
+        self.holes = [(number, ready) for number, ready in enumerate(self.then, _FIRST) if ready.holes]
+
+    def launch(self, name: str, streams: list[int]) -> tuple[Rows, int]:
+        """Make all calls for process `name`: the rows of those before its birth, and its pid (0 if it was not born).
+
+        If one of its own calls failed, their rows are what came out of the clone3.
+        """
+        rows: Rows = []
+        pid = 0
+        for (_, args, _, tolerate), ready in zip(self.calls, self.before, strict=True):
+            out: Rows | None = None
+            if ready is None:
+                value, error, out = self._fire(resolve(args[0], [row[0] for row in rows], {}, {}), name, streams)
+                pid = max(value, 0)
+            else:
+                words = list(ready.words)
+                for position, word in ready.named(self.hole, name):
+                    words[1 + position] = word
+                for position, earlier in ready.earlier:
+                    words[1 + position] = ctypes.c_long(rows[earlier][0])
+                value, error = syscalls.enter(words)
+            rows.append([value, error, 0, out])
+            if error and error not in tolerate:
+                break
+        return rows, pid
+
+    def _fire(self, clone: dict[str, int], name: str, streams: list[int]) -> tuple[int, int, Rows | None]:
         for stream, fd in enumerate(streams):
             self.volley.set(stream, 0, fd)
-        for number, position, text, sized in self.holes:
-            filled = text.replace(self.hole, name)
-            raw = filled.encode("latin-1") if sized else syscalls.encode(filled)
-            self.volley.set(number, position, raw)
-            if sized:
-                self.volley.set(number, position + 1, len(raw))
-        pid = self.volley.fire(clone)
-        returned = self.volley.failed() if pid > 0 else None
+        for number, ready in self.holes:
+            for position, word in ready.named(self.hole, name):
+                self.volley.set(number, position, word)
+        value = self.volley.fire(clone)
+        if value < 0:
+            return -1, -value, None
+        returned = self.volley.failed()
         if returned is None:
-            return pid, None
-        return pid, [[max(value, -1), max(-value, 0), 0, None] for value in returned[_FIRST:]]
+            return value, 0, None
+        return value, 0, [[max(each, -1), max(-each, 0), 0, None] for each in returned[_FIRST:]]
 
 
 def _is(value: Any, tag: str) -> bool:

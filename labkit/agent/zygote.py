@@ -24,9 +24,7 @@ from labkit.agent.prepared import Prepared, fill
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
-    from labkit.agent.actor import Calls
+    from labkit.agent.actor import Calls, Rows
 
 _REASON = "the lab host does not change its own namespaces, root or identity; spawn a process and let that do it"
 
@@ -54,54 +52,62 @@ class Zygote(Actor):
         super().__init__("host", sock)
         self.poll = select.poll()
         self.poll.register(sock.fileno(), select.POLLIN)
-        self.templates: dict[int, tuple[Calls, Prepared]] = {}
-        self.next: tuple[Prepared, str, list[int]] | None = None  # who is about to be born: ready calls, name, streams
+        self.kinds: dict[int, Prepared] = {}  # of container
         self.children: dict[int, tuple[str, int, int, wire.Message]] = {}  # pidfd: (name, pid, status pipe, clean-up)
 
-    def take(self, message: wire.Message, fds: list[int]) -> list[list[object]]:
+    def take(self, message: wire.Message, fds: list[int]) -> Rows:
         status = message.get("status")
         if "define" in message:
-            self.define(message)
-            return []
+            return self.define(message)
+        if "use" in message:
+            return self.use(message, fds)
         if "adopt" in message:  # born by another process with CLONE_PARENT: our child all the same
             name, pid = message["adopt"]
             self.pids[name] = pid
             self.watch(name, os.dup(fds[status or 0]), message)
             return super().take(message, fds)
         pipe = os.dup(fds[status]) if status is not None else -1
-        if "use" in message:
-            calls, prepared = self.templates[message["use"]]
-            message["calls"] = fill(calls, prepared.hole, message["name"])
-            self.next = (prepared, message["name"], fds)
         rows = super().take(message, fds)
-        self.next = None
         made = [call for row, call in zip(rows, message["calls"], strict=False) if not row[1]]
         born = [call[2] for call in made if call[0] == "clone3"]
         if born:
             self.watch(born[0], pipe, message)
-        else:  # nobody whose end could be the time for it; and what was there before this is another's
-            ours = {call[1][1] for call in made if call[0] == "mkdirat"}
-            clearing.clear({kind: [p for p in ps if p in ours] for kind, ps in message.get("clear", {}).items()})
-            if pipe >= 0:
-                os.close(pipe)
+        else:
+            self.call_off(made, pipe, message)
         return rows
 
-    def define(self, message: wire.Message) -> None:
-        """Keep a kind of container under a number, its child's calls made ready; EINVAL if that cannot be done."""
+    def define(self, message: wire.Message) -> Rows:
+        """Keep a kind of container under a number, its calls made ready; EINVAL if that cannot be done."""
         error = 0
         try:
-            self.templates[message["define"]] = (message["calls"], Prepared(message["then"], message["hole"]))
+            self.kinds[message["define"]] = Prepared(message["calls"], message["then"], message["hole"])
         except (KeyError, TypeError, ValueError, OSError):
             error = errno.EINVAL
-        wire.send(self.sock, {"rows": [[0, error, 0, None]], "seq": message["seq"]})
+        rows: Rows = [[0, error, 0, None]]
+        wire.send(self.sock, {"rows": rows, "seq": message["seq"]})
+        return rows
 
-    def enter(self, name: str, args: tuple[Any, ...]) -> tuple[int, int, int, Any]:
-        """Make one call. A clone3 for a child whose calls are ready fires these; if one failed, their rows come out."""
-        if name != "clone3" or self.next is None:
-            return super().enter(name, args)
-        prepared, child, streams = self.next
-        pid, failed = prepared.launch(args[0], child, streams[:3])
-        return (pid, 0, 0, failed) if pid > 0 else (-1, -pid, 0, None)
+    def use(self, message: wire.Message, fds: list[int]) -> Rows:
+        """Start a container of a kind that is known: `fds` are its streams and the pipe for its status."""
+        kind, name = self.kinds[message["use"]], message["name"]
+        rows, pid = kind.launch(name, fds[:3])
+        wire.send(self.sock, {"rows": rows, "seq": message["seq"]})
+        for fd in fds[:3]:
+            os.close(fd)
+        if pid > 0:
+            self.pids[name] = pid
+            self.watch(name, fds[3], message)
+        else:
+            calls = fill(kind.calls, kind.hole, name)
+            self.call_off([call for row, call in zip(rows, calls, strict=False) if not row[1]], fds[3], message)
+        return rows
+
+    def call_off(self, made: Calls, pipe: int, message: wire.Message) -> None:
+        """Nobody was born whose end could be the time to clear; and what was there before this is another's."""
+        ours = {call[1][1] for call in made if call[0] == "mkdirat"}
+        clearing.clear({kind: [p for p in paths if p in ours] for kind, paths in message.get("clear", {}).items()})
+        if pipe >= 0:
+            os.close(pipe)
 
     def watch(self, name: str, pipe: int, message: wire.Message) -> None:
         """Expect the end of a child, to be told to `pipe` (-1: to nobody)."""

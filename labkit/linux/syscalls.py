@@ -92,6 +92,12 @@ def prepare(name: str, args: tuple[Any, ...]) -> list[Any]:
     return [ctypes.c_long(signature(name).number), *_words(name, args)[0]]
 
 
+def enter(words: list[Any]) -> tuple[int, int]:
+    """Make a prepared call: (value, errno)."""
+    value = _syscall(*words)
+    return value, ctypes.get_errno() if value == -1 else 0
+
+
 def invoke(name: str, args: tuple[Any, ...]) -> Result:
     """Make system call `name`. See the module's text for what comes back; never raises OSError."""
     words, filled = _words(name, args)

@@ -119,6 +119,8 @@ class Volley:
         self._table = (ctypes.c_int64 * (_ENTRY * size)).from_buffer(memory, 8)
         self._words = (ctypes.c_int64 * (_WORDS * size))()
         self._alive: dict[int, Any] = {}  # what the words point to
+        # A change of identity hides the memory that it was made in, which is also ours.
+        self._show = syscalls.prepare("prctl", (PR_SET_DUMPABLE, 1, 0, 0, 0))
         self._begin = ctypes.addressof(self._table)
         for number in range(size):
             for word in range(_WORDS):
@@ -159,8 +161,7 @@ class Volley:
         how = structs.pack("clone_args", {**clone, "flags": clone["flags"] | CLONE_VM | CLONE_VFORK})
         self._ended.value = 0
         value = int(self._fire(how, len(how), self._begin))
-        # A change of identity hides the memory that it was made in, which is also ours.
-        syscalls.call("prctl", PR_SET_DUMPABLE, 1, 0, 0, 0)
+        syscalls.enter(self._show)
         return value
 
     def failed(self) -> list[int] | None:
