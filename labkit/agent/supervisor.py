@@ -245,6 +245,8 @@ class Supervisor:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # that is what we are doing
         self.end_host()
         self.window.close()
+        if self.cgroup:
+            cgroup2.remove(self.cgroup, root=os.path.dirname(self.cgroup))  # even if somebody removed our journal
         self.journal.bury()
 
     def serve_once(self) -> None:

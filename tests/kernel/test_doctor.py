@@ -1,0 +1,136 @@
+"""The doctor: what it finds, what it buries, and what it leaves alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from labkit import Lab, cli, doctor
+from labkit.agent import journal
+from labkit.linux import cgroup2, nsfs
+
+
+def dead_lab(new_lab: Callable[[], Lab]) -> Lab:
+    """A lab whose supervisor was killed."""
+    lab = new_lab()
+    lab.run("busybox", "sleep 1000", detach=True)
+    os.kill(lab.info["supervisor"], signal.SIGKILL)
+    lab.backend.client.process.wait()
+    return lab
+
+
+def report(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, dict[str, list[dict[str, str]]]]:
+    """Exit status of ``labkit doctor --json`` and its findings by what they are about."""
+    status = cli.main(["doctor", "--json", *options])
+    said = json.loads(capsys.readouterr().out)
+    about: dict[str, list[dict[str, str]]] = {"fixed": said["fixed"]}
+    for finding in said["findings"]:
+        about.setdefault(finding["about"], []).append(finding)
+    assert said["ok"] == (status == 0)
+    return status, about
+
+
+def test_a_machine_that_can_do_the_lessons_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    status = cli.main(["doctor"])
+    page = capsys.readouterr().out
+    assert status == 0, page
+    assert "WRONG" not in page
+    assert page.endswith("This machine can do the lessons.\n")
+    assert len(page.splitlines()) <= 40, "one page"
+    _, about = report(capsys)
+    assert about["namespaces"][0]["says"] == ", ".join(nsfs.KINDS), "all eight kinds were made"
+    assert about["kernel"][0]["says"].startswith(f"Linux {os.uname().release}")
+    assert about["lab"][0]["says"] == "opens, as root"
+    assert about["cgroups"][0]["says"].startswith(cgroup2.mode())
+    assert set(about) == {
+        "fixed", "kernel", "lab", "namespaces", "overlayfs", "cgroups", "images", "manual", "left",
+    }  # fmt: skip
+
+
+def test_it_says_what_a_dead_lab_left_and_buries_it_only_when_told(
+    capsys: pytest.CaptureFixture[str], new_lab: Callable[[], Lab]
+) -> None:
+    dead = dead_lab(new_lab)
+    for _ in range(2):
+        status, about = report(capsys)
+        assert status == 1
+        assert about["left"][0]["says"].startswith(f"{dead.info['run']}, of process {dead.info['supervisor']}")
+        assert about["left"][0]["remedy"] == "labkit doctor --fix"
+        assert os.path.isdir(dead.info["run"]), "to look is not to touch"
+    status, about = report(capsys, "--fix")
+    assert status == 0
+    done = [sentence for sentence in about["fixed"] if not sentence.startswith("ended lab host")]  # if it still dies
+    assert done == [f"removed cgroup {dead.info['cgroup']}", f"removed run directory {dead.info['run']}"]
+    assert about["left"][0]["says"] == "nothing by dead labs"
+    assert report(capsys, "--fix")[1]["fixed"] == []
+
+
+def test_it_touches_nothing_of_the_living_or_of_others(
+    capsys: pytest.CaptureFixture[str], new_lab: Callable[[], Lab], own_place: Path
+) -> None:
+    living = new_lab()
+    web = living.run("busybox", "sleep 1000", detach=True)
+    dead = dead_lab(new_lab)
+    stranger = own_place / "lab-77"
+    stranger.mkdir()
+    beside = cgroup2.make(os.path.dirname(living.info["cgroup"]), "labkit-lab-99-1")
+    with subprocess.Popen(["sleep", "1000"]) as sleeper:
+        Path(beside, "cgroup.procs").write_text(str(sleeper.pid))
+        status, about = report(capsys, "--fix")
+        assert sleeper.poll() is None
+        sleeper.kill()
+    assert all(dead.info["lab"] in each or str(dead.info["pid"]) in each for each in about["fixed"])
+    assert stranger.is_dir()
+    assert os.path.isdir(beside)
+    assert web.running
+    assert about["left"][0]["says"] == f"{stranger} has no journal"
+    assert status == 0, "what is not ours does not stop a lesson"
+    cgroup2.remove(beside, root=os.path.dirname(beside))
+    stranger.rmdir()
+
+
+def test_after_a_restart_everything_of_before_is_dead(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, new_lab: Callable[[], Lab]
+) -> None:
+    """A pid with the same start time after a restart is another process: here the supervisor itself plays it."""
+    lab = new_lab()
+    monkeypatch.setattr(journal, "_boot", lambda: "the next boot")
+    assert doctor.bury() == [f"removed run directory {lab.info['run']}"]
+    monkeypatch.undo()
+    assert lab.run("busybox", ["echo", "never touched"]).stdout == "never touched\n"
+    assert os.path.isdir(lab.info["cgroup"])
+
+
+def test_it_is_a_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "labkit", "doctor"], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "opens, as root" in done.stdout
+
+
+def test_a_missing_image_stops_the_lessons(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LABKIT_IMAGES", str(tmp_path))
+    status, about = report(capsys)
+    assert status == 1
+    assert about["images"][0]["remedy"] == "labkit image build busybox"
+
+
+def test_a_lab_that_does_not_open_is_told_with_its_cause(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABKIT_WAY", "sudo")
+    status, about = report(capsys)
+    assert status == 1
+    assert about["lab"][0]["likely"] == "root needs no sudo"
+    assert about["lab"][0]["remedy"]
+    assert "not tried" in about["namespaces"][0]["says"]
