@@ -22,6 +22,8 @@ from labkit.agent.client import Channel
 
 KEEP = 4 << 20  # bytes of each stream that are kept: the end
 _CHUNK = 1 << 16
+_END = b"\x04"  # Ctrl-D: termios(3) "VEOF"
+_AGAIN = 0.2  # seconds of silence after which an end of input is typed again
 _LINE = 4096  # bytes that a terminal takes at once: termios(3) "Canonical and noncanonical mode"
 
 
@@ -33,6 +35,7 @@ class Running:
         self.channel = channel
         self.text = {"stdout": bytearray(), "stderr": bytearray()}
         self._typed = memoryview(b"")
+        self._input_ended = False
         self.failed: list[list[Any]] | None = None
         self.code: int | None = None
         # No Events: one that is interrupted (a cell is) while it is being set stays locked for ever.
@@ -57,7 +60,10 @@ class Running:
         with self.lock:
             if self.ended:
                 return
-            for key, events in self._selector.select(timeout):
+            ready = self._selector.select(self._patience(timeout))
+            if not ready and timeout != 0:
+                self._end_again()
+            for key, events in ready:
                 if key.data == "wire" and self.channel:
                     self._wire(self.channel)
                 elif key.fd in self._open:  # not closed by what came before it in this round
@@ -80,8 +86,22 @@ class Running:
     def type(self, text: bytes) -> None:
         """Have `text` typed at its terminal, as fast as it is taken there."""
         self._typed = memoryview(text)
-        leader = next(fd for fd, kind in self._open.items() if kind == "stdout")
-        self._selector.modify(leader, selectors.EVENT_READ | selectors.EVENT_WRITE, "stdout")
+        self._input_ended = text.endswith(_END)
+        self._selector.modify(self._leader(), selectors.EVENT_READ | selectors.EVENT_WRITE, "stdout")
+
+    def _leader(self) -> int:
+        return next((fd for fd, kind in self._open.items() if kind == "stdout"), -1)
+
+    def _patience(self, timeout: float | None) -> float | None:
+        if not self._input_ended or self._typed:
+            return timeout
+        return _AGAIN if timeout is None else min(timeout, _AGAIN)
+
+    def _end_again(self) -> None:
+        """A file stays at its end; a Ctrl-D is gone once read, or when a shell sets its terminal anew just then."""
+        if self._input_ended and not self._typed and (leader := self._leader()) >= 0:
+            with contextlib.suppress(OSError):  # full, or hung up
+                os.write(leader, _END)
 
     def _type(self, leader: int) -> None:
         with contextlib.suppress(BlockingIOError):
