@@ -63,7 +63,7 @@ pytest() { # DIRECTORY [OPTION...]: exit status 5 says that there was no test
 ring_pure() { pytest tests/pure -q "$@"; }
 ring_kernel() { pytest tests/kernel -q -n 2 "$@"; }
 ring_interop() { pytest tests/interop -q "$@"; }
-ring_long() { pytest tests -q -m long "$@"; }
+ring_long() { pytest tests -q -m long -o faulthandler_exit_on_timeout=false "$@"; } # minutes for one test are normal
 
 ring_browser() { # Debian's Chromium; where there is none (Ubuntu has it as a snap only) Playwright's own
     if ! command -v chromium >/dev/null && has_tests browser; then
