@@ -20,9 +20,10 @@ PARTS = {
     "many": "benchmarks.many:many",
     "ready": "benchmarks.ready:ready",
     "walks": "benchmarks.walks:walks",
+    "player": "benchmarks.player:player",
     "peers": "benchmarks.alone:alone",
 }
-BY_DEFAULT = ("starts", "many", "ready", "walks")
+BY_DEFAULT = ("starts", "many", "ready", "walks", "player")
 
 
 def main() -> int:
