@@ -22,6 +22,7 @@ from errno import (
     ENOEXEC,
     ENOSPC,
     ENOTDIR,
+    ENOTEMPTY,
     EPERM,
     EUSERS,
 )
@@ -56,6 +57,9 @@ TABLE: dict[tuple[str, int], tuple[str, str]] = {
     ("umount2", EBUSY): ("somebody's current directory, root or open file is on it", "fuser -vm TARGET; or MNT_DETACH"),
     ("mkdirat", EEXIST): ("it is there already", "ls -ld"),
     ("mkdirat", ENOENT): ("the directory above it is missing", "ls -ld"),
+    ("unlinkat", ENOTEMPTY): ("only an empty directory can be removed", "ls -A PATH"),
+    ("unlinkat", EBUSY): ("something is mounted there; or it is a cgroup, and a process is in it (a killed one takes a moment to go)",
+                          "findmnt PATH; cat PATH/cgroup.procs"),
     ("mknodat", EPERM): ("making devices needs CAP_MKNOD in the first user namespace", "bind the machine's own device instead"),
     ("openat", ENOENT): ("no such file in this process's view of the file system", "print(lab.facts('root', 'mounts'))"),
     ("openat", EACCES): ("the file's owner and mode do not let this uid in", "ls -l; id"),
