@@ -8,6 +8,8 @@ import shlex
 from labkit.errors import ImageError
 from labkit.image import passwd, rootfs
 
+_SHOWN = 200  # letters of a path in an error
+
 
 class Images:
     """What a lab's backend asks about images.
@@ -54,7 +56,8 @@ def _kind(entry: os.DirEntry[str]) -> str:
 def _directory(image: str) -> str:
     path = os.path.abspath(image)
     if not os.path.isdir(path):
+        shown = path if len(path) <= _SHOWN else path[:_SHOWN] + "…"
         raise ImageError(
-            f"{path} is not a directory", likely="no such path, or a file", look=f"ls -ld {shlex.quote(path)}"
+            f"{shown} is not a directory", likely="no such path, or a file", look=f"ls -ld {shlex.quote(shown)}"
         )
     return path

@@ -325,7 +325,7 @@ class Live:
     def started(self, name: str) -> Ended | None:
         """Wait until `name` has become its program; its end if that is over already, or never came to be."""
         running = self.running[name]
-        while not running.started:
+        while not running.started or (running.failed is not None and not running.ended):
             running.pump(None)
         if not running.ended:
             self._background(running)
