@@ -166,19 +166,19 @@ def _net(scene: Scene) -> tuple[list[Row], list[int]]:
     fds: list[int] = []
     for inode, pid in scene.first_of("net").items():
 
-        def born_there() -> int:
-            return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0).detach()
+        def born_there() -> tuple[int, list[Any]]:
+            route = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+            return route.detach(), list(ports.listening())
 
-        fd = _within(pid, "net", CLONE_NEWNET, born_there)
-        if fd is not None:
-            rows.append({"ns": inode, "fd": len(fds), "ports": _ports(scene, pid)})
-            fds.append(fd)
+        found = _within(pid, "net", CLONE_NEWNET, born_there)
+        if found is not None:
+            rows.append({"ns": inode, "fd": len(fds), "ports": _ports(scene, found[1])})
+            fds.append(found[0])
     return rows, fds
 
 
-def _ports(scene: Scene, member: int) -> list[list[Any]]:
-    """Address, port and listener (0: nobody of the lab) of each port that is taken where `member` is."""
-    taken = list(ports.listening(member))
+def _ports(scene: Scene, taken: list[Any]) -> list[list[Any]]:
+    """Address, port and listener (0: nobody of the lab) of each port that is taken."""
     holders = {link: pid for pid in reversed(scene.pids) for _, link in _links(pid)} if taken else {}
     return [[address, port, holders.get(f"socket:[{inode}]", 0)] for address, port, inode in taken]
 
