@@ -147,7 +147,7 @@ class Client:
     def _refused(self, op: str, number: int, text: str, subject: str) -> AgentError:
         from labkit.agent.remedies import remedy
 
-        likely, look = remedy(self.way, op, number, subject)
+        likely, look = remedy(self.way, op, number, text, subject)
         what = "the lab cannot be set up: " if op in ("hello", "host") else ""
         where = f"{subject}: " if subject else ""
         return AgentError(f"{what}{where}{text}", likely=likely, look=look)

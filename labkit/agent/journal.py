@@ -55,7 +55,9 @@ def base() -> str:
     path = place()
     os.makedirs(path, 0o755 if os.geteuid() == 0 else 0o700, exist_ok=True)
     found = os.stat(path)
-    if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+    if found.st_uid != os.geteuid():
+        raise PermissionError(errno.EACCES, f"it belongs to user {found.st_uid}", path)
+    if found.st_mode & 0o022:
         raise PermissionError(errno.EACCES, "others may write there", path)
     return path
 

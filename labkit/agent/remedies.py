@@ -45,12 +45,12 @@ _BY_ERRNO: dict[int, tuple[str, str]] = {
 }
 
 
-def remedy(way: str, op: str, number: int, subject: str) -> tuple[str | None, str]:
-    """Likely cause and next look for a refusal. `subject` is the call or the path that failed."""
-    call = subject.split(":")[0]
+def remedy(way: str, op: str, number: int, text: str, subject: str) -> tuple[str | None, str]:
+    """Likely cause and next look for a refusal. `text` begins with the call that failed, `subject` is on what."""
+    call = text.partition(":")[0]
     if op == "attach" and number in (errno.ENOENT, errno.ENOTDIR):
         return "there is no such directory", f"ls -ld {subject}"
-    if found := _BY_CALL.get((call, number)):
+    if found := _BY_CALL.get((call, number)) or _BY_CALL.get((subject, number)):
         return found
     if number in _BY_ERRNO:
         likely, look = _BY_ERRNO[number]

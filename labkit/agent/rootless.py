@@ -17,14 +17,22 @@ from labkit.linux.constants import CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLON
 
 #: with those into which the supervisor looks in from here: setns(2) lets it come back only to what its own
 #: user namespace owns
-_NAMESPACES = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET
+_OWNED = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET
+
+
+def everywhere() -> bool:
+    """Whether uid 0 here is that of the machine, and not of some user namespace (of a container, say)."""
+    return os.geteuid() == 0 and proc.id_map("self", "uid") == [(0, 0, 0xFFFFFFFF)]
 
 
 def become_root() -> None:
-    """Move this process into a user namespace (and others owned by it) in which it is root.
+    """Move this process into a user namespace (and others owned by it) in which it is root, if it is not yet.
 
     Raises OSError naming the call: EPERM or ENOSPC from unshare where the machine forbids it.
     """
+    if os.geteuid() == 0:
+        syscalls.call("unshare", _OWNED)
+        return
     uid, gid, target = os.getuid(), os.getgid(), os.getpid()
     moved_read, moved_write = os.pipe()
     helper = os.fork()
@@ -36,7 +44,7 @@ def become_root() -> None:
         os._exit(0)
     os.close(moved_read)
     try:
-        syscalls.call("unshare", _NAMESPACES)
+        syscalls.call("unshare", CLONE_NEWUSER | _OWNED)
         os.write(moved_write, b"!")
     finally:
         os.close(moved_write)

@@ -69,7 +69,7 @@ class Supervisor:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.waiting = select.poll()
-        self.rootless = os.geteuid() != 0
+        self.rootless = not rootless.everywhere()
         owner = 0 if self.rootless else int(os.environ.get("SUDO_UID", "0"))  # sudo's word, not its caller's
         self.place = journal.base()
         if self.rootless:
@@ -149,7 +149,7 @@ class Supervisor:
         if cgroup:
             os.close(directory)
         if error:
-            raise OSError(error, os.strerror(error), "clone3")
+            raise OSError(error, f"clone3: {os.strerror(error)}")
         return pid
 
     def end_host(self) -> None:
@@ -276,8 +276,10 @@ def main() -> None:
     os.close(null)
     os.chdir("/")
     os.umask(0o022)
-    if os.geteuid() == 0:  # the groups of whoever opened the notebook are none of a container's; without root they stay
+    try:  # the groups of whoever opened the notebook are none of a container's
         os.setgroups([])
+    except PermissionError:  # not without root, nor as the root of a user namespace that has given them up: they stay
+        pass
     for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python; every exec would hand that on
         signal.signal(ignored, signal.SIG_DFL)
     signal.signal(signal.SIGINT, _not_for_us)  # a handler, for SIG_IGN would be handed on by every exec
@@ -286,6 +288,7 @@ def main() -> None:
     try:
         supervisor = Supervisor(sock)
     except OSError as error:
+        wire.receive(sock)  # who closes a socket with something unread in it takes back what was said last: unix(7)
         wire.send(sock, _error(error))
         return
     actor.freeze()

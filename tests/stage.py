@@ -1,0 +1,74 @@
+"""A stage: a private mount namespace in which files of the machine are others, and a program run there as some user.
+
+Nothing done to its mounts reaches the machine, and with its last process the whole stage is gone. The program is
+Python: `play` returns what its last line says, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+UID = 54321  # of the student, who exists on the stage only
+
+#: what a program on the stage can use: a lab's answer, or its refusal
+PROLOGUE = """
+import contextlib, json, os, sys
+sys.path.insert(0, {root!r})
+from labkit.errors import LabError
+def told(act):
+    try:
+        return act()
+    except LabError as error:
+        return {{"error": error.message, "likely": error.likely, "look": error.look}}
+"""
+
+#: the machine as the student finds it: their home, their account, and no lab but theirs
+SET_UP = f"""
+mount -t tmpfs -o mode=755 none /usr/local
+mkdir -p /usr/local/stage/home /usr/local/stage/run
+mkdir -p /run/labkit && mount -t tmpfs -o mode=755 none /run/labkit
+chown {UID}:{UID} /usr/local/stage/home /usr/local/stage/run
+chmod 700 /usr/local/stage/run
+(cat /etc/passwd; echo 'student:*:{UID}:{UID}::/usr/local/stage/home:/bin/sh') > /usr/local/stage/passwd
+mount --bind /usr/local/stage/passwd /etc/passwd
+"""
+
+#: the sudo rule, installed by the very code of ./lab up
+SUDO_RULE = f"""
+mount -t tmpfs -o mode=755 none /etc/sudoers.d
+(cd {shlex.quote(str(ROOT))}; ROOT=$PWD; STATE=/usr/local/stage; source setup/lib.sh; source setup/privilege.sh
+id() {{ echo student; }}; as_root() {{ "$@"; }}; install_rule)
+"""
+
+
+def grant(user: str) -> str:
+    """Set-up: subordinate ids for `user` (nobody: none at all)."""
+    return f"""
+echo '{user}:200000:65536' > /usr/local/stage/subid
+for file in /etc/subuid /etc/subgid; do [ ! -e $file ] || mount --bind /usr/local/stage/subid $file; done
+"""
+
+
+def play(program: str, *set_up: str, user: bool = True, prefix: str = "", **environment: str) -> Any:
+    """Run `program` on a stage; `prefix` is a command line that starts it (setpriv, unshare)."""
+    code = PROLOGUE.format(root=str(ROOT)) + program
+    become = f"setpriv --reuid={UID} --regid={UID} --clear-groups --inh-caps=-all" if user else ""
+    given = {
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/usr/local/stage/home", "LC_ALL": "C",
+        "XDG_RUNTIME_DIR": "/usr/local/stage/run", "LABKIT_IMAGES": os.environ.get("LABKIT_IMAGES", ""), **environment,
+    }  # fmt: skip
+    words = shlex.join(["env", "-i", *(f"{key}={value}" for key, value in given.items() if value)])
+    start = f"cd /; exec {words} {become} {prefix} {shlex.join([sys.executable, '-c', code])}"
+    done = subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", "bash", "-eu", "-c", "\n".join([SET_UP, *set_up, start])],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
