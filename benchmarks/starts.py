@@ -21,7 +21,7 @@ def starts(scratch: Path, rounds: int) -> Part:
         measured = in_turns({"labkit": timed(lambda: run_true(lab)), **others.works}, rounds=rounds)
     del ballast
     goals = [goal(name, measured, others.absent.get(name, "")) for name in REACH]
-    lines = [*timings(measured, against="floor"), *others.remarks()]
+    lines = [*timings(measured, against="floor"), *others.remarks(), *own_calls(measured)]
     return Part("container start, `true`, wait, clean up", lines, goals)
 
 
@@ -32,6 +32,14 @@ def goal(peer: str, measured: dict[str, Timing], why_not: str) -> Goal:
         return Goal(WORK, bound, unit, None, f"{peer} {why_not}")
     mine, theirs = (measured[name].median for name in ("labkit", peer))
     return Goal(WORK, bound, unit, mine / theirs, f"{1000 * mine:.2f} to {1000 * theirs:.2f} ms")
+
+
+def own_calls(measured: dict[str, Timing]) -> list[str]:
+    """What labkit adds to the calls of its own plan: the floor has no /sys, no /dev, no hidden paths and all rights."""
+    if "same calls in C" not in measured:
+        return []
+    mine, theirs = measured["labkit"].median, measured["same calls in C"].median
+    return ["", f"labkit to the very calls of its plan as a program of its own: {mine / theirs:.2f}"]
 
 
 def run_true(lab: Lab) -> None:
