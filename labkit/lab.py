@@ -83,6 +83,7 @@ class Lab(Shown):
         self.naming = Naming()
         self.rootless = bool(self.info.get("rootless"))
         self.has_cgroups = bool(self.info.get("cgroup"))
+        self.one_id = self.info.get("ids") == 1  # rootless, and no subordinate ids: everybody in it is its root
         self._closed = False
         self._owner = os.getpid()
         self._touched = False
@@ -187,8 +188,13 @@ class Lab(Shown):
         return walk
 
     def take(self, step: Step) -> tuple[Call, ...]:
-        """Take one step; raises StepFailed if one of its calls fails."""
+        """Take one step; raises StepFailed if one of its calls fails, or cannot be made in this lab."""
         self.touched()
+        if "cgroup2" in step.needs() and not self.has_cgroups:
+            raise StepFailed(
+                f"{step.title}: this lab has no cgroups",
+                likely=self.info.get("no_cgroup") or "none was delegated to it", look="labkit doctor",
+            )  # fmt: skip
         part = parts([step])[0]
         rows = self.backend.take(part)
         calls = tuple(Call.from_row(step.who, intent, row) for intent, row in zip(part.intents, rows, strict=False))

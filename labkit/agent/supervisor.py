@@ -23,7 +23,7 @@ import sys
 
 from labkit.agent import actor, host, journal, look, rootless, wire
 from labkit.agent.window import Window
-from labkit.linux import cgroup2, mountinfo, syscalls, titles
+from labkit.linux import cgroup2, mountinfo, proc, syscalls, titles
 from labkit.linux.constants import (
     AT_EMPTY_PATH,
     AT_FDCWD,
@@ -215,6 +215,7 @@ class Supervisor:
             "supervisor": os.getpid(),
             "run": self.journal.directory,
             "rootless": self.rootless,
+            "ids": sum(count for _, _, count in proc.id_map("self", "uid")),
             "cgroup": self.cgroup,
             "no_cgroup": self.no_cgroup,
             "cgroup_mode": cgroup2.mode(),

@@ -89,6 +89,36 @@ def test_rootless_with_one_id_only(lacking: str) -> None:
     check(said, "rootless")
 
 
+ASK_TOO_MUCH = """
+from labkit import Lab
+from labkit.cgroups.make import MakeCgroup
+every = ("mnt", "pid", "uts", "ipc", "net", "cgroup", "user")
+with Lab() as lab:
+    walk = lab.walk(lab.plans.container("busybox"))
+    print(json.dumps({
+        "user": told(lambda: lab.run("busybox", "id", user=1000).stdout),
+        "namespace": told(lambda: lab.run("busybox", "id", namespaces=every).stdout),
+        "cgroup": told(lambda: lab.take(MakeCgroup(path="/sys/fs/cgroup/g1"))),
+        "walked": told(lambda: walk.take(MakeCgroup(path="/sys/fs/cgroup/g1"))),
+    }))
+"""
+
+
+def test_what_rootless_cannot_do_is_refused_with_reason_and_remedy() -> None:
+    said = play(ASK_TOO_MUCH, grant("nobody"))
+    for asked in ("user", "namespace"):
+        refused(said[asked], "this lab has a single user id", "/etc/subuid grants you nothing", "usermod --add-subuids")
+    for asked in ("cgroup", "walked"):
+        refused(said[asked], "this lab has no cgroups", "Permission denied", "labkit doctor")
+
+
+@pytest.mark.skipif(not shutil.which("newuidmap"), reason="uidmap is not installed here")
+def test_with_subordinate_ids_rootless_can_do_more() -> None:
+    said = play(ASK_TOO_MUCH, grant("student"))
+    assert said["user"].startswith("uid=1000")
+    assert said["namespace"].startswith("uid=0")
+
+
 def test_root_of_an_unprivileged_container() -> None:
     """uid 0 is not root everywhere: here it is the student's, in a user namespace."""
     prefix = "unshare --user --map-root-user --mount"
