@@ -1,55 +1,30 @@
-"""Writing down everything that a lab asks of its kernel, so that it can be asked again without one.
+"""Writing down on the way what a lab was asked and what it answered: see `labkit.steps.backends.tape`.
 
-What a kernel answers depends on what was done before, so each answer is filed under the *history*: a
-hash over all calls since the last fresh lab host. That makes a recording more than a tape: going back,
-forth and back again leads to the same histories, hence to answers that are there.
-
-A recording is JSON Lines: a header, rows (each once, however often it is seen), and answers that name
-rows by number. Pids, inodes and mount ids are renumbered in order of appearance and the machine's own
-paths are dropped, so that nothing but the kernel's version tells where it was made.
+Pids, inodes and mount ids are renumbered in order of appearance, and the machine's own paths are dropped, so
+that nothing but the kernel's version tells where a recording was made. A recorded lab shows no window: its
+exercises are judged in the notebook, where what the judge sees is recorded too.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from labkit.agent.wire import pack
-from labkit.linux.calls import Intent
+from labkit.errors import LabError
 from labkit.steps.backends.base import Backend, CallFailed, Ended, Facts, Part, Row, Start
+from labkit.steps.backends.tape import Tape, Visit
 
-VERSION = 1
-FRESH = "fresh"
+T = TypeVar("T")
 _NUMBERED = {
     "processes": ("pid", "parent"), "mounts": ("id", "parent", "shared", "master"),
     "namespaces": ("inode", "owner", "parent"),
 }  # fmt: skip
-_PUBLIC = ("kernel", "cgroup_mode", "way", "rootless", "no_cgroup")
-
-
-class History:
-    """The hash of all that was done since the last fresh lab host."""
-
-    def __init__(self) -> None:
-        self.value = FRESH
-
-    def add(self, *what: Any) -> None:
-        """Something was done."""
-        text = json.dumps([self.value, *what], sort_keys=True)
-        self.value = hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    def add_call(self, who: str, intent: Intent) -> None:
-        """A call was made, with whatever result: the same call after the same history has the same."""
-        self.add(who, intent.name, pack(intent.args), intent.keep)
-
-    def add_start(self, start: Start) -> None:
-        """A program was started."""
-        self.add("start", start.name, [[p.who, [pack(tuple(i)) for i in p.intents]] for p in start.parts], start.tty)
+_PUBLIC = ("kernel", "cgroup_mode", "way", "rootless", "no_cgroup", "shared_root")
+_tapes: dict[Path, Tape] = {}  # of this Python, by file
 
 
 class Numbers:
@@ -94,91 +69,86 @@ def _renumbered(probe: str, row: dict[str, Any], number: Numbers) -> dict[str, A
 
 
 class Recording:
-    """A backend that passes everything on to another, and keeps the answers."""
+    """A backend that passes everything on to another, and keeps the answers in the file `path` (LABKIT_TRACE)."""
 
     name = "recording"
 
     def __init__(self, below: Backend, path: str | None = None) -> None:
         self.below = below
         self.path = Path(path or os.environ.get("LABKIT_TRACE") or "labkit-trace.jsonl")
-        self.history = History()
-        self.answers: dict[tuple[str, str], Any] = {}
-        self._numbers = Numbers()
+        self.tape = _tapes.setdefault(self.path, Tape())
+        self.visit, self._numbers = Visit(self.tape), Numbers()
 
-    def _keep(self, what: str, answer: Any) -> None:
-        self.answers[self.history.value, what] = answer
+    def _always(self, what: str, answer: Any) -> None:
+        self.tape.answers[0, "", what] = [answer]
+
+    def _kept(self, what: str, ask: Callable[[], T], told: Callable[[T], Any]) -> T:
+        """The answer to `ask`, an error too, kept as `told` says it in the situation that it leads to."""
+        try:
+            answer = ask()
+        except LabError as error:
+            self.visit.keep(what, {"error": [type(error).__name__, error.message, error.likely, error.look]})
+            raise
+        self.visit.keep(what, told(answer))
+        return answer
 
     def hello(self) -> Facts:
         full = self.below.hello()
         facts = {key: full[key] for key in _PUBLIC if key in full} | {"cgroup": bool(full.get("cgroup"))}
-        self.answers["", "hello"] = facts
-        return full
+        self._always("hello", facts)
+        return {key: value for key, value in full.items() if key != "run"}
 
     def renew(self) -> Facts:
-        self.history, self._numbers = History(), Numbers()
+        self.visit, self._numbers = Visit(self.tape), Numbers()
         return self.below.renew()
 
     def find(self, image: str) -> str:
-        self.answers["", f"find {image}"] = True
+        self._always(f"find {image}", True)
         return self.below.find(image)
 
     def top(self, image: str) -> dict[str, str]:
         found = self.below.top(image)
-        self.answers["", f"top {image}"] = dict(sorted(found.items()))
+        self._always(f"top {image}", dict(sorted(found.items())))
         return found
 
     def user(self, image: str, name: str) -> tuple[int, int] | None:
         found = self.below.user(image, name)
-        self.answers["", f"user {image} {name}"] = found
+        self._always(f"user {image} {name}", found)
         return found
 
     def attach(self, name: str, path: str) -> None:
         self.below.attach(name, path)
-        self.history.add("attach", name)
+        self.visit.did("attach", name)
 
     def take(self, part: Part) -> list[Row]:
-        rows = self.below.take(part)
-        for intent, row in zip(part.intents, rows, strict=False):
-            self.history.add_call(part.who, intent)
-            self._keep("call", row)
-        return rows
+        for intent in part.intents:
+            self.visit.called(part.who, intent)
+        return self._kept("calls", lambda: self.below.take(part), lambda rows: [_unhurried(row) for row in rows])
 
     def look(self, probes: Sequence[str]) -> Facts:
-        facts = self.below.look(probes)
-        self._keep("look " + " ".join(sorted(probes)), renumber(_without_machine(facts), self._numbers))
-        return facts
+        what = "look " + " ".join(sorted(probes))
+        return self._kept(
+            what, lambda: self.below.look(probes), lambda facts: renumber(_without_machine(facts), self._numbers)
+        )
 
     def start(self, start: Start) -> int:
-        before = self.history.value
-        self.history.add_start(start)
+        self.visit.started(start)
         try:
             pid = self.below.start(start)
         except CallFailed as failed:
-            self.answers[before, f"start {start.name}"] = {
-                "part": list(start.parts).index(failed.part),
-                "rows": failed.rows,
-            }
+            self.visit.keep("pid", {"part": list(start.parts).index(failed.part), "rows": failed.rows})
             raise
-        self._keep("pid", pid)
+        self.visit.keep("pid", pid)
         return pid
 
     def started(self, name: str) -> Ended | None:
-        return self._ended(f"started {name}", lambda: self.below.started(name))
+        return self._kept(f"started {name}", lambda: self.below.started(name), _ended_to_json)
 
     def wait(self, name: str, timeout: float | None = None) -> Ended | None:
-        return self._ended(f"wait {name}", lambda: self.below.wait(name, timeout))
-
-    def _ended(self, what: str, ask: Callable[[], Ended | None]) -> Ended | None:
-        ended = ask()
-        kept = self.answers.get((self.history.value, what))
-        if ended is not None or kept is None:
-            self._keep(what, _ended_to_json(ended))
-        return ended
+        return self._kept(f"wait {name}", lambda: self.below.wait(name, timeout), _ended_to_json)
 
     def logs(self, name: str) -> tuple[bytes, bytes]:
-        logs = self.below.logs(name)
-        self._keep(f"logs {name}", [_to_text(each) for each in logs])
-        return logs
+        return self._kept(f"logs {name}", lambda: self.below.logs(name), lambda logs: [_to_text(each) for each in logs])
 
     def forget(self, name: str) -> None:
         self.below.forget(name)
@@ -187,28 +157,17 @@ class Recording:
         return self.below.terminal(name)
 
     def signal(self, name: str, number: int) -> None:
-        self.below.signal(name, number)
-        self.history.add("signal", name, number)
+        self.visit.did("signal", name, number)
+        self._kept("signalled", lambda: self.below.signal(name, number), lambda _: None)
 
     def close(self) -> None:
         self.below.close()
-        self.path.write_text(self.to_jsonl(), encoding="utf-8")
+        self.path.write_text(self.tape.to_jsonl(), encoding="utf-8")
 
-    def to_jsonl(self) -> str:
-        """The recording as text: header, rows, answers."""
-        rows: dict[str, int] = {}
 
-        def number(row: Any) -> int:
-            return rows.setdefault(json.dumps(row, ensure_ascii=False, separators=(",", ":")), len(rows))
-
-        answers = []
-        for (history, what), answer in self.answers.items():
-            kept = answer
-            if what.startswith("look"):
-                kept = {k: [number(r) for r in v] if isinstance(v, list) else v for k, v in answer.items()}
-            answers.append(json.dumps([history, what, kept], ensure_ascii=False, separators=(",", ":")))
-        head = json.dumps({"labkit-recording": VERSION})
-        return "\n".join([head, *(f'{{"row":{row}}}' for row in rows), *answers]) + "\n"
+def _unhurried(row: Row) -> Row:
+    """A call's row, its time in whole microseconds."""
+    return [row[0], row[1], row[2] // 1000 * 1000, row[3]]
 
 
 def _without_machine(facts: Facts) -> Facts:

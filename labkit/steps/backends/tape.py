@@ -1,0 +1,138 @@
+"""A recording: what was asked of labs, in which situation, and what they answered.
+
+A situation is the hash of all that was done since the last fresh lab host. That makes it more than a tape:
+going back, forth and back again leads to the same hashes, hence to answers that are there. Each fresh lab
+host is a *visit*; within one the same question may have several answers (a sleeper wakes up), which are
+given in their order, the last one for ever. A visit that was not recorded, because cells are run in another
+order, borrows from the others.
+
+On disk it is JSON Lines: a header, rows (each once, however often it was seen), and answers that name rows by
+number. All labs of one Python write to one tape, and read from one: a lesson is a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from typing import Any
+
+from labkit.agent.wire import pack
+from labkit.errors import ReplayError
+from labkit.linux.calls import Intent
+from labkit.steps.backends.base import Start
+
+VERSION = 2
+FRESH = "fresh"
+_ANEW = "record it anew: python tests/notebooks/record.py NOTEBOOK"
+Key = tuple[int, str, str]  # visit (0: all of them), situation, question
+
+
+class Tape:
+    """Questions and answers. `visits` counts the fresh lab hosts of this Python."""
+
+    def __init__(self) -> None:
+        self.answers: dict[Key, list[Any]] = {}
+        self.visits = 0
+
+    def keep(self, key: Key, answer: Any) -> None:
+        """One more answer."""
+        self.answers.setdefault(key, []).append(answer)
+
+    def elsewhere(self, situation: str, what: str) -> int | None:
+        """The latest visit with an answer to that."""
+        return max((v for v, s, w in self.answers if (s, w) == (situation, what)), default=None)
+
+    def looks(self, visit: int, situation: str) -> list[str]:
+        """What was looked at there."""
+        return [w for v, s, w in self.answers if (v, s) == (visit, situation) and w.startswith("look")]
+
+    def to_jsonl(self) -> str:
+        """The recording as text."""
+        rows: dict[str, int] = {}
+        lines = []
+        for (visit, situation, what), given in self.answers.items():
+            told = [_numbered(answer, rows) if what.startswith("look") else answer for answer in given]
+            same = all(answer == told[0] for answer in told)
+            lines.append(_line([visit, situation, what, told[:1] if same else told]))
+        head = json.dumps({"labkit-recording": VERSION})
+        return "\n".join([head, *(f'{{"row":{row}}}' for row in rows), *lines]) + "\n"
+
+    @classmethod
+    def from_jsonl(cls, text: str) -> Tape:
+        """The tape that `to_jsonl` wrote. Raises ReplayError for another format or version."""
+        tape = cls()
+        rows: list[Any] = []
+        try:
+            lines = [json.loads(line) for line in text.splitlines() if line]
+            if lines[0]["labkit-recording"] != VERSION:
+                raise ReplayError(f"recording format {lines[0]['labkit-recording']} is not {VERSION}", look=_ANEW)
+            for line in lines[1:]:
+                if isinstance(line, dict):
+                    rows.append(line["row"])
+                    continue
+                visit, situation, what, given = line
+                known = [_full(answer, rows) if what.startswith("look") else answer for answer in given]
+                if not known:
+                    raise ValueError(f"no answer to {what!r}")
+                tape.answers[visit, situation, what] = known
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+            raise ReplayError(f"this is not a recording: {type(error).__name__}: {error}", look=_ANEW) from error
+        return tape
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _numbered(facts: dict[str, Any], rows: dict[str, int]) -> dict[str, Any]:
+    return {
+        k: [rows.setdefault(_line(row), len(rows)) for row in v] if isinstance(v, list) else v for k, v in facts.items()
+    }
+
+
+def _full(facts: dict[str, Any], rows: list[Any]) -> dict[str, Any]:
+    return {k: [rows[number] for number in v] if isinstance(v, list) else v for k, v in facts.items()}
+
+
+class Visit:
+    """One lab host, from fresh to gone: where on the tape we are."""
+
+    def __init__(self, tape: Tape) -> None:
+        tape.visits += 1
+        self.tape, self.number, self.situation = tape, tape.visits, FRESH
+        self._turns: Counter[tuple[str, str]] = Counter()
+
+    def did(self, *what: Any) -> None:
+        """Something was done: from now on the situation is another."""
+        text = json.dumps([self.situation, *what], sort_keys=True)
+        self.situation = hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def called(self, who: str, intent: Intent) -> None:
+        """A call was made, with whatever result: the same call in the same situation has the same."""
+        self.did(who, intent.name, pack(intent.args), intent.keep)
+
+    def started(self, start: Start) -> None:
+        """A program was started."""
+        self.did("start", start.name, [[p.who, [pack(tuple(i)) for i in p.intents]] for p in start.parts], start.tty)
+
+    def keep(self, what: str, answer: Any) -> None:
+        """Record an answer."""
+        self.tape.keep((self.number, self.situation, what), answer)
+
+    def knows(self, what: str) -> bool:
+        """Whether there is an answer, here or in another visit, which then is the one to go on with."""
+        if (self.number, self.situation, what) in self.tape.answers:
+            return True
+        other = self.tape.elsewhere(self.situation, what)
+        self.number = self.number if other is None else other
+        return other is not None
+
+    def recall(self, what: str) -> Any:
+        """The next answer. Raises KeyError if there is none."""
+        if not self.knows(what):
+            raise KeyError(what)
+        given = self.tape.answers[self.number, self.situation, what]
+        turn = self._turns[self.situation, what]
+        self._turns[self.situation, what] += 1
+        return given[min(turn, len(given) - 1)]
