@@ -28,7 +28,13 @@ from labkit.namespaces.mounts import (
 )
 from labkit.namespaces.names import LoopbackUp, MakeMessageQueue, SetClockOffsets, SetDomainname, SetHostname
 from labkit.namespaces.ports import Listen, StopListening
-from labkit.namespaces.privileges import DropCapabilities, NewSessionKeyring, NoNewPrivileges
+from labkit.namespaces.privileges import (
+    DropCapabilities,
+    InheritCapabilities,
+    NewSessionKeyring,
+    NoNewPrivileges,
+    RaiseAmbient,
+)
 from labkit.namespaces.processes import Exec, Kill, NewSession, Reap, ServeAsInit, TakeTerminal
 from labkit.namespaces.reading import ReadFile
 from labkit.namespaces.roots import ChangeDirectory, Chroot, DetachOldRoot, EscapeChroot, PivotRoot
@@ -126,6 +132,12 @@ def _inside() -> Iterator[tuple[str, list[Step]]]:
                               SetClockOffsets(who="me", monotonic=86400, boottime=3600)]  # fmt: skip
     yield "DropCapabilities", [_ME, DropCapabilities(who="me")]
     yield "DropCapabilities all", [_ME, DropCapabilities(who="me", keep=())]
+    inherit = InheritCapabilities(who="me", names=("CAP_KILL", "CAP_CHOWN"))
+    yield "InheritCapabilities", [_ME, DropCapabilities(who="me"), inherit]
+    yield (
+        "RaiseAmbient",
+        [_ME, DropCapabilities(who="me"), inherit, RaiseAmbient(who="me", names=("CAP_KILL", "CAP_CHOWN"))],
+    )
     yield "NoNewPrivileges", [_ME, NoNewPrivileges(who="me")]
     yield "NewSessionKeyring", [_ME, NewSessionKeyring(who="me")]
     yield "BecomeUser", [_ME, BecomeUser(who="me", uid=1000, gid=1001, groups=(7, 8))]

@@ -8,7 +8,7 @@ from errno import ENOSYS, EPERM
 
 from labkit.linux import capabilities
 from labkit.linux.calls import Intent, capset, keyctl_join_session_keyring, prctl
-from labkit.linux.constants import PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS
+from labkit.linux.constants import PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS
 from labkit.linux.signatures import signature
 from labkit.steps.step import Step
 
@@ -41,12 +41,72 @@ class DropCapabilities(Step):
         yield capset(effective=kept, permitted=kept)
 
     def shell(self) -> str:
-        kept = "".join(f",+{name.removeprefix('CAP_').lower()}" for name in self.keep)
-        return f"setpriv --inh-caps=-all --bounding-set=-all{kept}"
+        return f"setpriv --inh-caps=-all --bounding-set=-all{_added(self.keep)}"
 
     @property
     def title(self) -> str:
         return f"keep {len(self.keep)} of {_LAST + 1} capabilities" if self.keep else "drop all capabilities"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InheritCapabilities(Step):
+    """Put capabilities into the inheritable set: a program may take them over if its file says so.
+
+    By itself the set grants nothing; it is one half of a bargain whose other half stands in the file. A
+    container's should be empty: with Docker's full one, files inside got more than was meant (CVE-2022-24769).
+    The call sets all three sets at once, so what is `permitted` is said anew.
+
+    See: capabilities(7) "Transformation of capabilities during execve()", capset(2).
+    """
+
+    names: tuple[str, ...]
+    permitted: tuple[str, ...] = KEPT
+    probes = ("caps",)
+    no_way_back = "what the set held before is not kept"
+    replaces_shell = True
+
+    def calls(self) -> Iterator[Intent]:
+        own = capabilities.mask(self.permitted)
+        yield capset(effective=own, permitted=own, inheritable=capabilities.mask(self.names))
+
+    def shell(self) -> str:
+        return f"setpriv --inh-caps=-all{_added(self.names)}"
+
+    @property
+    def title(self) -> str:
+        return f"let programs inherit {', '.join(self.names) or 'no capability'}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RaiseAmbient(Step):
+    """Let capabilities survive an exec of an ordinary program, for a user who is not root.
+
+    Without it a user other than root loses every capability at the next exec, whatever was permitted. Only
+    what is permitted and inheritable can be raised, and it sinks again with either of them.
+
+    See: capabilities(7) "Ambient", prctl(2) "PR_CAP_AMBIENT".
+    """
+
+    names: tuple[str, ...]
+    probes = ("caps",)
+    no_way_back = "it could be lowered; what was ambient before is not kept"
+    replaces_shell = True
+
+    def calls(self) -> Iterator[Intent]:
+        for name in self.names:
+            yield prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capabilities.number(name))
+
+    def shell(self) -> str:
+        return f"setpriv --ambient-caps={_added(self.names).lstrip(',')}"
+
+    @property
+    def title(self) -> str:
+        return f"raise {', '.join(self.names)} into the ambient set"
+
+
+def _added(names: tuple[str, ...]) -> str:
+    """Capabilities as setpriv adds them: ``,+chown,+kill``."""
+    return "".join(f",+{name.removeprefix('CAP_').lower()}" for name in names)
 
 
 @dataclass(frozen=True, kw_only=True)

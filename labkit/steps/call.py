@@ -95,7 +95,7 @@ def _prctl(args: Sequence[Any]) -> list[str]:
     if option == PR_CAPBSET_DROP:
         return [*shown, capabilities.name(arg2)]
     if option == PR_CAP_AMBIENT:
-        return [*shown, decode("PR_CAP_AMBIENT", arg2), *map(str, args[2:])]
+        return [*shown, decode("PR_CAP_AMBIENT", arg2), capabilities.name(args[2]), *map(str, args[3:])]
     if option == PR_SET_NO_NEW_PRIVS:
         return [*shown, *map(str, args[1:])]
     return [*shown, *(str(value) for value in args[1:])]
