@@ -74,7 +74,7 @@ def differences(before: Machine, after: Machine) -> list[str]:
                     rest.remove(thing)
                 else:
                     found.append(f"{name}: {thing} is new")
-            found += [f"{name}: {thing} is gone" for thing in rest if name in ("mounts", "links", "cgroups")]
+            found += [f"{name}: {thing} is gone" for thing in rest if thing in LASTING]
     return found
 
 
@@ -187,3 +187,7 @@ def _link(path: str) -> str:
         return os.readlink(path)
     except OSError:
         return ""
+
+
+#: what was there when the tests began, and should be when they end; what others have mounted since comes and goes
+LASTING = frozenset(_mounts()) | {name for _, name in socket.if_nameindex()}

@@ -44,6 +44,7 @@ def own_cgroup() -> Iterator[None]:
         return
     yield
     Path(outer, "cgroup.procs").write_text("0")
+    cgroup2.kill(mine, root=outer)  # a test that left somebody there has failed by now
     cgroup2.remove(mine, root=outer)
 
 
