@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tomllib
@@ -84,6 +86,49 @@ def test_the_sudo_rule_is_valid_and_permits_no_argument() -> None:
     subprocess.run(["visudo", "-cf", "-"], input=rule + "\n", text=True, check=True, capture_output=True)
 
 
+# How it talks
+
+
+def script(code: str, place: Path, **surroundings: str) -> subprocess.CompletedProcess[str]:
+    """Run lines of bash as ./lab would, with `place` as the checkout."""
+    begin = f"set -euo pipefail; ROOT={place}; source {ROOT}/setup/lib.sh; open_state\n"
+    return subprocess.run(
+        ["bash", "-c", begin + code], capture_output=True, text=True, check=False, cwd=ROOT, timeout=30,
+        env=os.environ | surroundings,
+    )  # fmt: skip
+
+
+def test_a_task_that_fails_names_itself_its_words_and_the_remedy(tmp_path: Path) -> None:
+    done = script('task "boil water" "light the stove" bash -c "echo no gas; exit 7"; echo not reached', tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        '  | no gas\n\nlab: the step "boil water" failed\n'
+        "  because: exit status 7; the last lines are above, all of them in .lab/log/boil-water.log\n"
+        "  remedy:  light the stove\n"
+    )
+
+
+def test_what_takes_over_two_seconds_shows_that_it_goes_on_and_what_does_not_is_silent(tmp_path: Path) -> None:
+    done = script('task "blink" "" /bin/true; task "sleep" "" sleep 2.5', tmp_path)
+    assert done.stdout.startswith(".....  sleep\ndone: sleep (") and "blink" not in done.stdout
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_ctrl_c_is_told_as_what_it_is(tmp_path: Path) -> None:
+    done = script('task "wait" "" bash -c "kill -INT $$"; sleep 5; echo not reached', tmp_path)
+    assert (done.returncode, done.stdout.strip()) == (130, "")
+    assert "interrupted; the same command again goes on" in done.stderr
+
+
+def test_two_at_once_take_turns_in_one_checkout(tmp_path: Path) -> None:
+    code = 'echo "$1 in" >>"$ROOT/order"; sleep 0.3; echo "$1 out" >>"$ROOT/order"'
+    begin = f"ROOT={tmp_path}; source {ROOT}/setup/lib.sh; open_state\n"
+    both = [subprocess.Popen(["bash", "-c", begin + code, "-", who], stdout=subprocess.DEVNULL) for who in "ab"]
+    assert [one.wait(20) for one in both] == [0, 0]
+    order = (tmp_path / "order").read_text().split()
+    assert order in (["a", "in", "a", "out", "b", "in", "b", "out"], ["b", "in", "b", "out", "a", "in", "a", "out"])
+
+
 # The server
 
 
@@ -103,6 +148,16 @@ def test_a_server_is_known_by_more_than_its_pid() -> None:
         server.end_process(ours)
         assert child.wait(5) == -15
     assert not server.alive(ours)
+
+
+def test_a_port_that_is_taken_is_passed_over() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code = f"import server; print(server.free_port({port}))"
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT / "setup", capture_output=True, text=True, check=True
+        )
+    assert int(done.stdout) > port
 
 
 # The course and the packages
