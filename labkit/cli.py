@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -21,12 +22,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     from labkit.errors import LabError
 
     try:
-        return command(args)
+        status = command(args)
+        sys.stdout.flush()
+        return status
     except LabError as error:
         print(f"labkit: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # `labkit … | head`: the reader has seen enough
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush, at exit
         return 0
     except KeyboardInterrupt:
         return 130
