@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from labkit.agent.look import KINDS
 from labkit.cgroups.make import MakeCgroup, RemoveCgroup
 from labkit.container import spec
 from labkit.errors import StepError
 from labkit.learn import Check, Fault, Lesson, Predict, Question, Quiz, seen
-from labkit.learn.asking import Renewable, after
+from labkit.learn.asking import Renewable
 from labkit.learn.beside import IMAGE
 from labkit.learn.judging import LabLike
 from labkit.linux.constants import CAP_SYS_ADMIN
@@ -18,9 +19,10 @@ from labkit.namespaces.privileges import DropCapabilities
 from labkit.namespaces.processes import Exec, Kill
 from labkit.namespaces.roots import PivotRoot
 from labkit.namespaces.spawn import Spawn, Unshare
+from labkit.overlay.mount import MountOverlay
 from labkit.steps import fact
+from labkit.steps.plan import Plan
 from labkit.steps.snapshot import Snapshot
-from labkit.steps.step import Step
 from labkit.steps.trace import Taken
 
 # predictions
@@ -130,7 +132,7 @@ ON_AIR = Check(
     ],
     otherwise="the container stands; only its machine has another name",
     probes=("processes", "namespaces", "mounts", "uts", "root"),
-    model=lambda lab: _walk(lab, spec.Spec(name="radio", image="busybox", hostname="on-air", cgroup=False)),
+    model=lambda lab: _build(lab, _box(lab, name="radio", hostname="on-air")),
 )
 
 
@@ -140,8 +142,15 @@ def _program(facts: Snapshot, who: str) -> str:
     return process.comm if process and not process.comm.startswith("labkit:") else ""
 
 
-def _walk(lab: LabLike, wanted: spec.Spec) -> None:
-    lab.take_all(spec.plan(wanted, with_exec=False).steps)
+def _box(lab: Any, **options: Any) -> Plan:
+    """What a lab of this kind (root, rootless, without cgroups) takes to make a container, but for the program."""
+    plan: Plan = lab.plans.container("busybox", **options)
+    return plan.without(Exec)
+
+
+def _build(lab: LabLike, plan: Plan) -> None:
+    lab.ready(plan)
+    lab.take_all(plan.steps)
 
 
 # exercise 2: as few steps as possible
@@ -192,7 +201,7 @@ SCHOOL = Check(
         ),
     ],
     probes=("processes", "namespaces", "mounts", "root"),
-    model=lambda lab: _walk(lab, spec.Spec(name="school", image="busybox", namespaces=("mnt", "pid"), cgroup=False)),
+    model=lambda lab: _build(lab, _box(lab, name="school", namespaces=("mnt", "pid"))),
 )
 
 # the fault: what the kernel does not clear away by itself
@@ -228,58 +237,56 @@ LEFTOVER = Fault(
 # the quiz
 
 
-def container(lab: Renewable, *, until: type[Step] = Unshare) -> Snapshot:
-    """The facts after the steps of a whole container up to the last of kind `until`."""
-    plan = spec.plan(spec.Spec(name="box", image="busybox", cgroup=False))
+def _built(lab: Renewable, plan: Plan, *look: str) -> Snapshot:
     lab.reset()
-    lab.ready(plan)
-    lab.take_all(plan.only_until(until).steps)
-    return lab.snapshot("processes", "namespaces", "mounts", "net", "root")
+    _build(lab, plan)
+    return lab.snapshot(*look)
 
 
-def _own_kinds(facts: Snapshot, who: str) -> int:
-    return sum(seen.apart(facts, who, kind) for kind in KINDS)
+def _own_kinds(lab: Renewable) -> int:
+    facts = _built(lab, _box(lab, name="box").only_until(Unshare), "processes", "namespaces")
+    return sum(seen.apart(facts, "box", kind) for kind in KINDS)
+
+
+def _links_up(lab: Renewable) -> int:
+    facts = _built(lab, _box(lab, name="box").only_until(Spawn), "namespaces", "net")
+    return len(seen.every(facts, fact.Link, ns=seen.namespace(facts, "box", "net"), up=True))
 
 
 def _survives(lab: Renewable) -> str:
-    steps = [MakeCgroup(path=_CGROUP), Spawn(child="a", cgroup=_CGROUP, namespaces=("uts", "net")), Kill(target="a")]
-    facts = after(lab, *steps, look=("processes", "namespaces", "cgroup"))
-    uts, group = len(seen.every(facts, fact.Namespace, kind="uts")), seen.one(facts, fact.Cgroup, path="/bakery")
-    return "its cgroup" if group and uts == 1 else "its namespaces" if uts > 1 else "nothing"
+    _built(lab, _box(lab, name="box").only_until(MountOverlay))
+    lab.take(Kill(target="box"))
+    facts = lab.snapshot("namespaces", "mounts", "files")
+    layer = seen.one(facts, fact.File, path="/run/lab/box/upper")
+    return "the directory of its layer" if layer and not seen.every(facts, fact.Mount, ns="mnt#2") else "its mounts"
 
 
 def _without_private(lab: Renewable) -> str:
-    plan = spec.plan(spec.Spec(name="box", image="busybox", cgroup=False), with_exec=False)
-    lab.reset()
-    lab.ready(plan)
     try:
-        lab.take_all(plan.without(MakePrivate).steps)
+        _built(lab, _box(lab, name="box").without(MakePrivate))
     except StepError as error:
         return error.call.partition("(")[0]
     return "none of them"
 
 
 def _who_is_root(lab: Renewable) -> str:
-    plan = spec.plan(spec.Spec(name="box", image="busybox", cgroup=False), with_exec=False)
-    lab.reset()
-    lab.ready(plan)
-    lab.take_all(plan.steps)
-    rights = seen.one(lab.snapshot("caps"), fact.Credentials, process="box")
-    return f"uid {rights.uids[0] if rights else -1}"
+    facts = _built(lab, _box(lab, name="box"), "caps")
+    host, box = (seen.one(facts, fact.Credentials, process=who) for who in ("host", "box"))
+    return "the machine's" if host and box and host.uids == box.uids else "uid 100000"
 
 
 QUESTIONS = (
     Question(
         id="nb02/own-kinds",
         ask="A container that lab.run starts: how many of its eight namespaces are its own?",
-        answer=lambda lab: _own_kinds(container(lab), "box"),
+        answer=_own_kinds,
         wrong=(1, 4, 8),
         why="mnt, pid, uts, ipc, net and cgroup; user and time only if asked for.",
     ),
     Question(
         id="nb02/links-up",
         ask="How many network interfaces can a container use right after it was born, before the step that sets lo up?",
-        answer=lambda lab: len(seen.every(container(lab), fact.Link, ns="net#2", up=True)),
+        answer=_links_up,
         wrong=(1, 2, "all of the server's"),
         why="Its network namespace is new: it holds lo and nothing else, and lo is down.",
     ),
@@ -287,8 +294,8 @@ QUESTIONS = (
         id="nb02/what-stays",
         ask="A container is killed. Which of these is still there until somebody removes it?",
         answer=_survives,
-        wrong=("its namespaces", "nothing", "its pid"),
-        why="A namespace ends with whoever refers to it; a cgroup is a directory, and stays.",
+        wrong=("its namespaces", "its mounts", "nothing"),
+        why="Namespaces and mounts end with whoever refers to them; a directory stays, and so does a cgroup.",
     ),
     Question(
         id="nb02/without-private",
@@ -299,9 +306,9 @@ QUESTIONS = (
     ),
     Question(
         id="nb02/whose-root",
-        ask="A container was built as in this lesson; its program is root. Which uid does the server see?",
+        ask="A container was built as in this lesson, and it is root inside. Whose root is that?",
         answer=_who_is_root,
-        wrong=("uid 100000", "uid 65534", "uid 1000"),
+        wrong=("uid 100000", "uid 65534", "its own, unknown to the server"),
         why="The same root, with fewer rights. Another number outside takes a user namespace: lesson 05.",
     ),
 )
