@@ -40,7 +40,7 @@ task() {
     local title=$1 remedy=$2 began=$SECONDS status=0 log
     shift 2
     log=$STATE/log/${title//[^a-zA-Z0-9]/-}.log
-    tick "$title" &
+    { tick "$title" & } 2>/dev/null # from its birth: bash complains when it is ended at once
     TICKER=$!
     "$@" <&0 >"$log" 2>&1 9>&- || status=$?
     stop_ticking
