@@ -86,6 +86,10 @@ class Step(Shown):
         last = _paragraphs(cls)[-1]
         return tuple(dict.fromkeys(_PAGE.findall(last))) if last.startswith("See:") else ()
 
+    def __str__(self) -> str:
+        lines = [f"{self.title}   ({self.who})", *(f"  $ {line}" for line in self.shell().split("\n"))]
+        return "\n".join([*lines, f"  {self.summary()}.", f"  See: {', '.join(self.man())}"])
+
     def to_json(self) -> dict[str, Any]:
         """The step as JSON can carry it."""
         return {"step": type(self).__name__, **{f.name: getattr(self, f.name) for f in fields(self)}}

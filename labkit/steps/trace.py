@@ -72,6 +72,13 @@ class Trace(Shown):
         """All calls in order."""
         return (call for taken in self.taken for call in taken.calls)
 
+    def __str__(self) -> str:
+        lines = [f"what happened in {self.plan}: {len(self)} steps, {sum(1 for _ in self.calls())} calls"]
+        for taken in self:
+            news = f"{len(taken.diff)} changes" if taken.error is None else str(taken.error).partition("\n")[0]
+            lines.append(f"  {taken.number:3}  {taken.step.title}: {len(taken.calls)} calls, {news}")
+        return "\n".join(lines)
+
     def to_jsonl(self) -> str:
         """The trace as JSON Lines."""
         head = {"labkit-trace": VERSION, "plan": self.plan, "machine": self.machine}
