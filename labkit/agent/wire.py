@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     Message = dict[str, Any]
 
 _LARGEST = 60_000
-_FDS = 64
+_ROOM = socket.CMSG_SPACE(64 * 4)  # for 64 descriptors
+_RIGHTS = (socket.SOL_SOCKET, socket.SCM_RIGHTS)
 
 
 class Closed(Exception):
@@ -61,9 +62,10 @@ def receive(sock: socket.socket, *, wait: bool = True) -> tuple[Message, list[in
     """The next message and its descriptors (close-on-exec). Raises `Closed` at the end, or BlockingIOError."""
     flags = socket.MSG_CMSG_CLOEXEC | (0 if wait else socket.MSG_DONTWAIT)
     try:
-        raw, fds, _, _ = socket.recv_fds(sock, _LARGEST + 4096, _FDS, flags)
+        raw, beside, _, _ = sock.recvmsg(_LARGEST + 4096, _ROOM, flags)  # socket.recv_fds forgets the flags (3.11)
     except ConnectionResetError as error:
         raise Closed from error
+    fds = [fd for level, kind, data in beside if (level, kind) == _RIGHTS for fd in memoryview(data).cast("i")]
     if not raw:
         raise Closed
     if raw == b"{}" and fds:
