@@ -234,7 +234,8 @@ class Live:
             return self._send_parts(start, channel, fds, helpers)
         finally:
             for helper in helpers:
-                self.actors.pop(helper).close()
+                if gone := self.actors.pop(helper, None):  # one that died in between has been let go of already
+                    gone.close()
 
     def _send_parts(self, start: Start, channel: Channel, fds: list[int], helpers: list[str]) -> int:
         parts, pid, index = list(start.parts), 0, 0
