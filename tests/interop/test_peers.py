@@ -71,7 +71,8 @@ def bwrap() -> Seen:
         pytest.skip("bwrap is not installed")
     return Seen(subprocess.run(
         ["bwrap", "--unshare-all", "--hostname", "peer", "--ro-bind", str(image_path("busybox")), "/",
-         "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--as-pid-1", "--cap-drop", "ALL", "/bin/sh", "-c", LOOK],
+         "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--as-pid-1", "--cap-drop", "ALL",
+         "/bin/sh", "-c", LOOK],
         capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout)  # fmt: skip
 
 
