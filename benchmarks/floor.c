@@ -4,6 +4,7 @@
  *
  * Six namespaces, a cgroup, a writable overlay on ROOTFS, /proc, pivot_root, execve; then wait and clean up. One
  * clone3(2) does what others need several processes and writes for. No error is explained here: line and errno.
+ * What labkit's own plan costs as such a program is another row of the table (benchmarks/same_calls.py).
  *
  * See: clone(2), cgroups(7) "cgroup v2", pivot_root(2), labkit/tiny.py (the same, to be read).
  */

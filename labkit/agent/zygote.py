@@ -3,7 +3,8 @@
 It is an actor ("host" in the steps) with one duty more: when a child ends, it reaps it, clears what
 the kernel does not clear by itself (the child's cgroup directory and its upper layer), and writes the
 wait status into the pipe that the notebook left for it. Cloning from here costs about 2 ms; from a
-notebook of 250 MB it would cost 7 to 12, and be impossible for half of the namespaces.
+notebook of 250 MB it would cost 7 to 12, and be impossible for half of the namespaces. A container of a
+kind that it knows is not even a copy of it (`labkit.linux.volley`).
 
 It never leaves its own namespaces: all children are made in its image.
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+import signal
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from labkit import Lab
+from labkit.container.spec import plan
 from labkit.errors import StepError
 from labkit.steps.backends.live import Live
 
@@ -89,3 +96,25 @@ def test_many_at_once_keep_their_names_apart(lab: Lab) -> None:
     started = [lab.run("busybox", ["sleep", "1000"], name=f"c{n}", detach=True) for n in range(12)]
     names = [container.exec(["hostname"]).stdout.strip() for container in started]
     assert names == [f"c{n}" for n in range(12)]
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_the_child_makes_the_calls_of_the_plan_and_no_others(lab: Lab, tmp_path: Path) -> None:
+    host = next(row["pid"] for row in lab.backend.look([])["processes"] if lab.naming.process(row["pid"]) == "host")
+    command = ["strace", "-ff", "-v", "-s", "4096", "-o", f"{tmp_path}/t", "-p", str(host)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:
+        assert strace.stderr is not None
+        if "attached" not in (said := strace.stderr.readline()):
+            pytest.skip(f"strace may not attach here: {said.strip()}")
+        described = lab.run("busybox", ["true"], name="c1").spec
+        strace.send_signal(signal.SIGINT)
+        strace.stderr.read()
+    (child,) = [file for file in tmp_path.iterdir() if file.name != f"t.{host}"]
+    lines = child.read_text().splitlines()
+    born = next(number for number, line in enumerate(lines) if re.match(r"execve.* = 0$", line)) + 1
+    own, intents = lines[4:born], plan(described).parts()[1].intents
+    assert [line.partition("(")[0] for line in lines[:4]] == ["dup3"] * 3 + ["close_range"]
+    assert len(own) == len(intents) > 90
+    for line, intent in zip(own, intents, strict=True):
+        texts = [json.dumps(arg) for arg in intent.args if isinstance(arg, str)]
+        assert line.startswith(f"{intent.name}(") and all(text in line for text in texts), (line, intent)
