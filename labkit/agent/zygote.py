@@ -20,7 +20,6 @@ import socket
 
 from labkit.agent import clearing, wire
 from labkit.agent.actor import Actor
-from labkit.agent.clearing import remove_tree as remove_tree
 from labkit.agent.prepared import Prepared, fill
 
 TYPE_CHECKING = False
