@@ -119,25 +119,25 @@ def test_a_fork_that_lives_on_does_not_keep_the_lab_alive(new_lab: Callable[[], 
 # an interrupted cell
 
 
-@contextlib.contextmanager
-def interrupted(after: float) -> Iterator[None]:
-    """KeyboardInterrupt in the main thread `after` some seconds, as the stop button of a notebook does it."""
+def interrupt(act: Callable[[], object], after: float) -> None:
+    """KeyboardInterrupt in the main thread `after` some seconds of `act`, as the stop button of a notebook does it."""
     previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    signal.setitimer(signal.ITIMER_REAL, after)
     try:
-        with contextlib.suppress(KeyboardInterrupt):
-            yield
-    finally:
+        signal.setitimer(signal.ITIMER_REAL, after)
+        act()
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
+    except KeyboardInterrupt:
+        pass
+    signal.signal(signal.SIGALRM, previous)
 
 
 def test_after_an_interrupted_run_the_next_is_right(lab: Lab) -> None:
     chance = random.Random("run")
     lab.run("busybox", "true")
     for number in range(40):
-        with interrupted(chance.uniform(0.0005, 0.03)):
-            lab.run("busybox", ["echo", "interrupted"], stdin="x" * 100_000)
+        interrupt(
+            lambda: lab.run("busybox", ["echo", "interrupted"], stdin="x" * 100_000), chance.uniform(0.0005, 0.03)
+        )
         assert lab.run("busybox", ["echo", str(number)]).stdout == f"{number}\n"
     deadline = time.monotonic() + 5
     while lab.containers and time.monotonic() < deadline:
@@ -150,8 +150,7 @@ def test_after_an_interrupted_run_the_next_is_right(lab: Lab) -> None:
 def test_a_name_is_free_after_an_interrupt_or_taken_by_who_runs(lab: Lab) -> None:
     chance = random.Random("name")
     for _ in range(25):
-        with interrupted(chance.uniform(0.0005, 0.02)):
-            lab.run("busybox", "true", name="web")
+        interrupt(lambda: lab.run("busybox", "true", name="web"), chance.uniform(0.0005, 0.02))
         deadline = time.monotonic() + 5
         while "web" in lab.containers and time.monotonic() < deadline:
             time.sleep(0.005)
@@ -168,10 +167,7 @@ def test_after_an_interrupted_walk_the_next_step_is_right(lab: Lab) -> None:
     wanted = [taken.after.only(SEEN).facts for taken in whole.trace.taken[:8]]
     walk = lab.walk(plan)
     for _ in range(30):
-        with interrupted(chance.uniform(0.001, 0.05)):
-            while walk.position < 8:
-                walk.next()
-            walk.goto(2)
+        interrupt(lambda: walk.goto(8).goto(2), chance.uniform(0.001, 0.05))
         position = walk.position
         if position < 8:
             taken = walk.next()
@@ -183,8 +179,7 @@ def test_after_an_interrupted_reset_the_lab_works(lab: Lab) -> None:
     chance = random.Random("reset")
     for number in range(30):
         lab.touched()
-        with interrupted(chance.uniform(0.0005, 0.04)):
-            lab.reset()
+        interrupt(lab.reset, chance.uniform(0.0005, 0.04))
         with contextlib.suppress(HostDied):
             lab.facts("mounts")
         lab.reset()
@@ -193,10 +188,13 @@ def test_after_an_interrupted_reset_the_lab_works(lab: Lab) -> None:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # who interrupts a constructor
 def test_an_interrupted_lab_leaves_nothing() -> None:  # between two bytecodes leaves the closing to the collector
+    def lesson() -> None:
+        with Lab() as lab:
+            lab.run("busybox", "true")
+
     chance = random.Random("Lab")
     for _ in range(20):
-        with interrupted(chance.uniform(0.001, 0.12)), Lab() as lab:
-            lab.run("busybox", "true")
+        interrupt(lesson, chance.uniform(0.001, 0.12))
 
 
 def test_an_exception_in_a_walk_ends_the_lab(new_lab: Callable[[], Lab]) -> None:
