@@ -95,7 +95,7 @@ class MountDevpts(Step):
     Each instance numbers its terminals from 0 and shows no other's. Without it a shell inside has no
     terminal, or sees those of the host.
 
-    See: devpts(5), pts(4).
+    See: pts(4), mount(2).
     """
 
     target: str = "/dev/pts"
@@ -122,7 +122,7 @@ class BuildDev(Step):
     The host's /dev holds its disks and its memory. A container gets a tmpfs with what programs really
     expect. Where devices may not be made (`bind`: in a user namespace) those of the host are bound.
 
-    See: mknod(2), devpts(5), null(4), tmpfs(5).
+    See: mknod(2), pts(4), null(4), tmpfs(5).
     """
 
     target: str

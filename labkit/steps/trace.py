@@ -93,7 +93,7 @@ class Trace(Shown):
             if head["labkit-trace"] != VERSION:
                 raise ReplayError(f"trace format {head['labkit-trace']} is not {VERSION}", look="record it anew")
             return cls(head["plan"], [_taken_from_json(row) for row in rows[1:]], head["machine"])
-        except (ValueError, KeyError, IndexError, TypeError) as error:
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
             raise ReplayError(f"this is not a trace: {error}", look="record it anew") from error
 
 

@@ -76,7 +76,7 @@ class Tape:
                 if not known:
                     raise ValueError(f"no answer to {what!r}")
                 tape.answers[visit, situation, what] = known
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
             raise ReplayError(f"this is not a recording: {type(error).__name__}: {error}", look=_ANEW) from error
         return tape
 
