@@ -101,7 +101,7 @@ def _sitting(sitting: Sitting) -> Json:
     questions = [_put(number, put, sitting.marked.get(number)) for number, put in enumerate(sitting.put, 1)]
     right, total = sitting.score
     done = {"right": right == total, "text": f"{right} of {total} are right."} if len(sitting.marked) == total else None
-    shown = {"label": "Quiz", "title": sitting.quiz.lesson, "lines": [], "button": ""}
+    shown = {"label": "Quiz", "title": f"{total} questions", "lines": [], "button": ""}
     return shown | {"questions": questions, "verdict": done}
 
 

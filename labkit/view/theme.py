@@ -40,11 +40,9 @@ class Theme(Shown):
 
     def style(self) -> str:
         """A style sheet for the whole page: the pictures' variables, and large letters for cells and their output."""
-        cells = (
-            f".jp-Notebook{{--jp-code-font-size:{self.size}px;--jp-content-font-size1:{self.size}px;--jp-code-line-height:1.4}}"
-            if self.size
-            else ""
-        )
+        letters = f"--jp-code-font-size:{self.size}px;--jp-content-font-size1:{self.size}px;--jp-code-line-height:1.4"
+        prompts = ".jp-Notebook :is(.jp-InputPrompt,.jp-OutputPrompt){font-size:13px}"  # they have no room to grow
+        cells = f".jp-Notebook{{{letters}}}{prompts}" if self.size else ""
         return f"<style>:root{{{self.variables()}}}{cells}</style>"
 
     def __str__(self) -> str:

@@ -140,11 +140,12 @@ class Notebook:
         self.wait_for_kernel()
 
     def choose_theme(self, name: str) -> None:
-        """Settings > Theme > JupyterLab Dark, say; kept by the server until another one is chosen."""
-        self.page.get_by_role("menuitem", name="Settings", exact=True).click()
-        self.page.get_by_role("menuitem", name="Theme", exact=True).click()
-        self.page.get_by_role("menuitem", name=f"JupyterLab {name}", exact=True).click()
-        self.page.wait_for_selector(f'body[data-jp-theme-name="JupyterLab {name}"]')
+        """Settings > Theme > JupyterLab Dark, say; kept by the server until another is chosen."""
+        self.page.locator(".lm-MenuBar-item", has_text="Settings").click()
+        entries = self.page.locator(".lm-Menu-item")
+        entries.filter(has_text="Theme").first.click()
+        entries.filter(has_text=f"JupyterLab {name}").first.click()
+        self.page.wait_for_selector(f'body[data-jp-theme-name="JupyterLab {name}"]', state="attached")
 
     def close(self) -> None:
         """Close the page, and end the kernel."""

@@ -54,7 +54,7 @@ def _draw(rows: list[Branch], badges: list[list[tuple[Namespace, bool]]]) -> Svg
     names = (
         max([row.depth * _STEP + measure(name) for row, (name, _) in zip(rows, heads, strict=True)], default=60) + 20
     )
-    pids = max(measure(text) for text in ("pid", *(str(row.process.pids[0]) for row in rows if row.process.pids)))
+    pids = max([measure("pid"), *(measure(str(row.process.pids[0])) for row in rows if row.process.pids)])
     runs = names + pids + 18
     start = runs + max([measure(what) for _, what in heads], default=60) + 22
     for x, title in ((0.0, "process"), (names, "pid"), (runs, "runs"), (start, "namespaces of its own")):

@@ -103,9 +103,10 @@ def _ruler(svg: Svg, y: float, fact: IdMap, what: str, extents: tuple[Extent, ..
     denied = "  (setgroups denied)" if fact.setgroups == "deny" and what != "uid" else ""
     svg.text(0, y + 14, f"{clean(fact.ns)}  {what}{denied}", css="lk-strong")
     if not extents or _wholly(extents):
-        svg.rect(at[0], y + 24, at[_END] - at[0], LINE, css=f"lk-c{tint}" if extents else "lk-box lk-dash", r=3)
         words = f"{_span(0, _END)}: every number is itself" if extents else _NO_MAP
-        svg.text((at[0] + at[_END]) / 2, y + 39, words, css=f"lk-on{tint}" if extents and tint else "", anchor="middle")
+        wide = max(at[_END] - at[0], measure(words) + 20)
+        svg.rect(at[0], y + 24, wide, LINE, css=f"lk-c{tint}" if extents else "lk-box lk-dash", r=3)
+        svg.text(at[0] + wide / 2, y + 39, words, css=f"lk-on{tint}" if extents and tint else "", anchor="middle")
         return y + 24 + LINE
     top, bottom = y + 24, y + 24 + 70
     for level, word in ((top, "inside"), (bottom, "outside")):

@@ -1,0 +1,111 @@
+"""Normal, dark and stage as they come out in the browser: read, whole, and followed by what is shown already."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+LAB = """from labkit import Lab, learn
+from labkit.view import theme
+from labkit.view.pictures import (
+    capability_lights, mount_tree, namespace_map, pid_table, process_tree, uid_ruler)
+lab, lesson = Lab(), learn.lesson("nb03")
+walk = lab.walk(lab.plans.container("busybox", hostname="c1"))"""
+QUIZ = """lab.reset()
+quiz = lesson.quiz.sit(lab)
+quiz.answer(1, "a")
+quiz"""
+SHOWN = (
+    "walk", "walk.goto(9).last", "lab.snapshot('uts', 'net')", "walk.plan", "namespace_map(walk)", "pid_table(walk)",
+    "mount_tree(walk)", "uid_ruler(walk)", "capability_lights(walk)", "process_tree(walk)", QUIZ,
+    "learn.progress.table()",
+)  # fmt: skip
+THEME = len(SHOWN) + 1
+
+#: all letters in the page's outputs whose contrast to what lies under them is less than 4.5
+FAINT = """() => {
+  const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const rgba = (text) => {
+    context.clearRect(0, 0, 1, 1);
+    context.fillStyle = text;
+    context.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = context.getImageData(0, 0, 1, 1).data;
+    return [r, g, b, a / 255];
+  };
+  const over = ([r, g, b, a], under) => [r, g, b].map((part, i) => part * a + under[i] * (1 - a));
+  const light = (colour) => {
+    const [r, g, b] = colour.map((p) => (p / 255 <= 0.04045 ? p / 255 / 12.92 : ((p / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const own = (node) => rgba(getComputedStyle(node).backgroundColor);
+  const ground = (node) => (node ? over(own(node), ground(node.parentElement)) : [255, 255, 255]);
+  const opacity = (node) => (node ? Number(getComputedStyle(node).opacity) * opacity(node.parentElement) : 1);
+  const faint = [];
+  for (const root of document.querySelectorAll(".labkit-player, .lk-doc")) {
+    const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      const node = walker.currentNode.parentElement;
+      if (!walker.currentNode.data.trim() || !node.offsetParent) continue;
+      if (node.closest("[aria-disabled=true], style, svg, .lp-voice")) continue;
+      const under = ground(node);
+      const [r, g, b, a] = rgba(getComputedStyle(node).color);
+      const [high, low] = [light(over([r, g, b, a * opacity(node)], under)), light(under)].sort((x, y) => y - x);
+      const contrast = (high + 0.05) / (low + 0.05);
+      if (contrast < 4.5) faint.push(`${walker.currentNode.data.trim().slice(0, 40)}: ${contrast.toFixed(2)}`);
+    }
+  }
+  return faint;
+}"""
+
+#: what sticks out of the page to the right, and cannot be scrolled to
+LOST = """() => [...document.querySelectorAll(".labkit-player *, .lk-doc *, .lk-svg")].filter((node) => {
+  if (!node.getClientRects().length || node.closest(".lp-voice, svg svg") || node.ownerSVGElement) return false;
+  const edge = node.closest(".jp-OutputArea-output").getBoundingClientRect().right;
+  if (node.getBoundingClientRect().right <= edge + 1) return false;
+  for (let box = node.parentElement; box; box = box.parentElement) {
+    if (box.scrollWidth > box.clientWidth && ["auto", "scroll"].includes(getComputedStyle(box).overflowX)) return false;
+    if (box.classList.contains("jp-OutputArea")) break;
+  }
+  return true;
+}).map((node) => `${node.tagName}.${node.className.baseVal ?? node.className}`)"""
+
+
+@pytest.fixture(scope="module")
+def notebook(open_notebook):
+    """One of everything, on a screen as a hall's projector has it."""
+    opened = open_notebook(LAB, *SHOWN, "theme.use('normal')", width=1024, height=768)
+    for cell in range(THEME):
+        opened.run(cell)
+    yield opened
+    opened.choose_theme("Light")
+
+
+def use(notebook, name):
+    """Change the theme in a cell, as a teacher would; what is shown already follows."""
+    notebook.write_cell(THEME, f"theme.use({name!r})")
+    notebook.run(THEME)
+    expect(notebook.player().root).to_have_attribute("data-theme", name)
+
+
+@pytest.mark.parametrize("name", ["normal", "dark", "stage"])
+@pytest.mark.parametrize("page", ["Light", "Dark"])
+def test_everything_is_read_and_nothing_is_lost_at_1024_by_768(notebook, name, page):
+    if not notebook.page.locator(f'body[data-jp-theme-name="JupyterLab {page}"]').count():
+        notebook.choose_theme(page)
+    use(notebook, name)
+    assert notebook.page.evaluate(FAINT) == []
+    assert notebook.page.evaluate(LOST) == []
+    if name == "stage":
+        size = "node => getComputedStyle(node).fontSize"
+        assert notebook.player().root.evaluate(size) == "22px"
+        assert notebook.cell(1).locator(".cm-content").evaluate(size) == "22px"
+        tops = notebook.player().root.locator(".lp-button").evaluate_all("all => all.map(b => b.offsetTop)")
+        assert len(set(tops)) == 1, "the five buttons stand in one row"
+
+
+def test_pictures_have_a_name_and_a_description_for_the_ear(notebook):
+    pictures = notebook.page.get_by_role("img").and_(notebook.page.locator("svg.lk-svg"))
+    assert pictures.count() == 6
+    for picture in pictures.all():
+        assert picture.get_attribute("aria-label")
+        assert picture.locator("> desc").text_content()
