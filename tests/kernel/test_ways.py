@@ -89,6 +89,23 @@ def test_rootless_with_one_id_only(lacking: str) -> None:
     check(said, "rootless")
 
 
+@pytest.mark.parametrize("burying", ["doctor.bury()", "Lab().close()"])
+def test_a_dead_rootless_lab_is_buried_by_its_user(burying: str) -> None:
+    program = f"""
+import signal, time
+from labkit import Lab, doctor
+lab = Lab()
+lab.run("busybox", "sleep 1000", detach=True)
+os.kill(lab.info["supervisor"], signal.SIGKILL)
+said = told(lambda: lab.facts("mounts"))
+left = os.listdir("/usr/local/stage/run/labkit")
+{burying}
+lab.close()
+print(json.dumps([said["error"], left, os.listdir("/usr/local/stage/run/labkit")]))
+"""
+    assert play(program, grant("student")) == ["the lab's supervisor has died", ["lab-1"], []]
+
+
 ASK_TOO_MUCH = """
 from labkit import Lab
 from labkit.cgroups.make import MakeCgroup
