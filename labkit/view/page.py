@@ -17,7 +17,7 @@ _STYLE = """<style>
 .lk-page{font:inherit;line-height:1.45;max-width:60em} .lk-page ol{list-style:none;padding:0;margin:.2em 0 .8em}
 .lk-page summary,.lk-page .lk-row{padding:.15em 0} .lk-page .lk-n{display:inline-block;min-width:2.6em;opacity:.75}
 .lk-page pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:.2em 0 .6em 2.6em;padding:.4em .6em}
-.lk-page pre{border-left:3px solid #0072b2}
+.lk-page pre{border-left:3px solid #0072b2;font-family:ui-monospace,Menlo,Consolas,monospace;font-size:.9em}
 .lk-page p{margin:.2em 0 .2em 2.6em;max-width:46em} .lk-page h4{margin:.6em 0 .1em;font-size:1em}
 </style>"""
 
