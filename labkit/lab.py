@@ -224,12 +224,12 @@ class Lab(Shown):
             self.naming.spawned(who, pid, child)
 
     def _raise_if_failed(self, intents: Sequence[Any], calls: tuple[Call, ...]) -> None:
-        if calls and calls[-1].failed and calls[-1].errno not in intents[len(calls) - 1].tolerate:
-            last = calls[-1]
-            text = last.refused or errno_text(last.errno)
-            error = StepFailed(f"{last.text}: {text}", call=last.text, errno=0 if last.refused else last.errno)
-            error.made = calls
-            raise error
+        for call, intent in zip(calls, intents, strict=False):
+            if call.failed and call.errno not in intent.tolerate:
+                text = call.refused or errno_text(call.errno)
+                error = StepFailed(f"{call.text}: {text}", call=call.text, errno=0 if call.refused else call.errno)
+                error.made = calls
+                raise error
 
     def ready(self, plan: Plan) -> None:
         """Attach the images that `plan` is made from."""

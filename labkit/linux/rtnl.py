@@ -10,11 +10,13 @@ See: rtnetlink(7), netlink(7), network_namespaces(7).
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Iterator
 from typing import Any
 
 _GETLINK, _GETADDR, _GETROUTE, _SETLINK = 18, 22, 26, 19
 _DUMP = 0x1 | 0x300  # NLM_F_REQUEST | NLM_F_DUMP
+_ERROR = 2  # NLMSG_ERROR
 _MAIN = 254
 Link = tuple[str, str, bool, int, str, str]
 
@@ -30,6 +32,13 @@ def link_up(index: int = 1) -> bytes:
     message["header"]["flags"] = 0x1 | 0x4  # NLM_F_REQUEST | NLM_F_ACK
     message.encode()
     return bytes(message.data)
+
+
+def refusal(answer: bytes) -> int:
+    """The errno in an acknowledgement; 0 for one that says yes, or for another message. See: netlink(7) "nlmsgerr"."""
+    if len(answer) < 20 or struct.unpack_from("=H", answer, 4)[0] != _ERROR:
+        return 0
+    return -int(struct.unpack_from("=i", answer, 16)[0])
 
 
 def read(fd: int) -> dict[str, list[tuple[Any, ...]]]:

@@ -9,7 +9,7 @@ from socket import inet_ntoa
 from typing import Any
 
 from labkit.errors import errno_name
-from labkit.linux import capabilities, structs
+from labkit.linux import capabilities, rtnl, structs
 from labkit.linux.calls import Fd, Intent, Joined, Pid, Ret
 from labkit.linux.constants import (
     AF_INET,
@@ -51,6 +51,8 @@ class Call(Shown):
         if isinstance(out, dict):
             refused = out.get("refused", "")
             out = out["b"].encode("latin-1") if "b" in out else None
+        if intent.name == "recvfrom" and isinstance(out, bytes):  # netlink says no in what it answers, not by errno
+            error = error or rtnl.refusal(out)
         return cls(who, intent.name, intent.args, value, error, spent, out, refused)
 
     @property
@@ -66,8 +68,10 @@ class Call(Shown):
     def __str__(self) -> str:
         if self.refused:
             return f"{self.text}   not made: {self.refused}"
-        end = f"-1 {errno_name(self.errno)}" if self.errno else str(self.shown_value)
-        return f"{self.text} = {end}"
+        if self.errno and self.value < 0:
+            return f"{self.text} = -1 {errno_name(self.errno)}"
+        answer = f", and it says {errno_name(self.errno)}" if self.errno else ""
+        return f"{self.text} = {self.shown_value}{answer}"
 
     @property
     def shown_value(self) -> str:
