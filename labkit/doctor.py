@@ -18,6 +18,7 @@ from pathlib import Path
 
 from labkit.agent import journal, sudo_rule
 from labkit.agent.client import Client
+from labkit.agent.remedies import ONE_ID
 from labkit.errors import AgentError, LabError, errno_text
 from labkit.image import rootfs
 from labkit.image.finding import Images
@@ -93,6 +94,14 @@ def way_in(patient: Patient) -> Iterator[Finding]:
             )  # fmt: skip
         else:
             yield Finding(about="lab", says=f"opens, {'as root' if way == 'root' else 'as root through sudo'}")
+
+
+def user_ids(patient: Patient) -> Iterator[Finding]:
+    """A rootless lab has the ids that /etc/subuid grants, or one."""
+    if patient.lab and patient.lab.info["ids"] == 1:
+        likely, remedy = ONE_ID
+        yield Finding(about="user ids", says="one: everybody in a lab is its root", minor=True, likely=likely,
+                      remedy=remedy)  # fmt: skip
 
 
 def namespaces(patient: Patient) -> Iterator[Finding]:
@@ -190,6 +199,7 @@ def leftovers(patient: Patient) -> Iterator[Finding]:
 CHECKS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
     kernel,
     way_in,
+    user_ids,
     namespaces,
     overlayfs,
     cgroups,

@@ -11,6 +11,11 @@ _UNSHARE = (
     "sysctl user.max_user_namespaces kernel.apparmor_restrict_unprivileged_userns; or ./lab up --sudo-rule",
 )
 _LACKS = ("this kernel lacks a namespace kind", "labkit doctor; grep _NS= /boot/config-$(uname -r)")
+#: why a rootless lab has a single user id, and what gives it more
+ONE_ID = (
+    "it is rootless, and /etc/subuid grants you nothing, or newuidmap is not installed",
+    "sudo apt install uidmap; usermod --add-subuids 100000-165535 --add-subgids 100000-165535 as root",
+)
 _BY_CALL: dict[tuple[str, int], tuple[str, str]] = {
     ("unshare", errno.EPERM): _UNSHARE,
     ("unshare", errno.ENOSPC): _UNSHARE,

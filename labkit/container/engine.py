@@ -97,11 +97,10 @@ class Engine:
         if hostname is not None and "uts" not in kinds:
             raise SpecError("without a uts namespace the hostname is that of the lab host", look="leave hostname out")
         if self.lab.one_id and (user is not None or "user" in kinds):
-            raise SpecError(
-                "this lab has a single user id: everybody in it is its root",
-                likely="it is rootless, and /etc/subuid grants you nothing, or newuidmap is not installed",
-                look="sudo apt install uidmap; usermod --add-subuids 100000-165535 --add-subgids 100000-165535 as root",
-            )
+            from labkit.agent.remedies import ONE_ID
+
+            likely, look = ONE_ID
+            raise SpecError("this lab has a single user id: everybody in it is its root", likely=likely, look=look)
         rootless = self.lab.rootless
         return Spec(
             name=chosen, image=known, argv=words, hostname=host, environment=environment_of(env), namespaces=kinds,

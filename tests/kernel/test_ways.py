@@ -310,6 +310,9 @@ print(json.dumps([[str(finding.mark), finding.about, finding.says, finding.likel
     assert marks["lab"][0] == "note"
     assert marks["lab"][1].startswith("opens, rootless")
     assert marks["lab"][2] == "there is no sudo rule for the agent"
+    assert "user ids" not in marks
+    alone = {about: (mark, says, likely) for mark, about, says, likely in play(program, grant("nobody"))}
+    assert alone["user ids"][:2] == ("note", "one: everybody in a lab is its root")
     marks = {about: (mark, says, likely) for mark, about, says, likely in play(program, SUDO_RULE)}
     assert marks["lab"] == ("ok", "opens, as root through sudo", "")
 
