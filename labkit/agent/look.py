@@ -12,6 +12,7 @@ See: proc(5), setns(2), ioctl_ns(2).
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
 
+_TRIES = 50
 KINDS = ("mnt", "pid", "user", "uts", "ipc", "net", "cgroup", "time")
 
 
@@ -242,14 +244,25 @@ def look(host: int, cgroup: str, probes: list[str]) -> tuple[Row, list[int]]:
     unknown = [name for name in probes if name not in PROBES and name not in ("processes", "caps")]
     if unknown:
         return {"error": [22, f"no probe called {', '.join(unknown)}", ""]}, []
-    scene = Scene.settled(host, cgroup)
+    for _ in range(_TRIES):
+        try:
+            return _picture(Scene.settled(host, cgroup), probes)
+        except ProcessLookupError:  # somebody left in the middle: the picture would be of two moments
+            continue
+    return {"error": [errno.EAGAIN, "processes come and go here faster than they can be looked at", ""]}, []
+
+
+def _picture(scene: Scene, probes: list[str]) -> tuple[Row, list[int]]:
+    """The rows of one moment. Raises ProcessLookupError if it passes too soon."""
     reply: Row = {"processes": scene.rows}
     fds: list[int] = []
-    for name in probes:
-        if name in PROBES:
-            try:
+    try:
+        for name in probes:
+            if name in PROBES:
                 reply[name], more = PROBES[name](scene)
-            except ProcessLookupError:  # somebody left in the middle: the picture would be of two moments
-                return look(host, cgroup, probes)
-            fds += more
+                fds += more
+    except BaseException:
+        for fd in fds:  # a socket that stays open would keep the lab's network namespace alive
+            os.close(fd)
+        raise
     return reply, fds

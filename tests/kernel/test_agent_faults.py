@@ -324,3 +324,22 @@ def test_every_process_of_a_lab_wears_its_title(lab: Lab) -> None:
         ["ps", "-o", "comm=,args=", *map(str, pids)], capture_output=True, text=True, check=True
     ).stdout.splitlines()
     assert [line.split() for line in shown] == [[title, title] for title in titles]
+
+
+def test_a_lab_that_does_not_come_to_rest_can_still_be_looked_at_and_left(lab: Lab) -> None:
+    """Ten shells whose children are born and end as fast as they can."""
+    storm = "for i in 1 2 3 4 5 6 7 8 9 10; do while :; do /bin/true; done & done; wait"
+    busy = lab.run("busybox", ["sh", "-c", storm], detach=True)
+    seen = 0
+    for _ in range(5):
+        try:
+            seen += len(lab.facts("processes", "namespaces", "net", "root", "cgroup"))
+        except LabError as error:
+            assert "come and go" in error.message
+    held = os.listdir(f"/proc/{lab.info['supervisor']}/fd")
+    assert not [fd for fd in held if "socket" in os.readlink(f"/proc/{lab.info['supervisor']}/fd/{fd}")][4:], (
+        "three wires and a window: nothing of what was looked at stays open"
+    )
+    busy.kill()
+    busy.wait(10)
+    assert lab.run("busybox", ["echo", "calm"]).stdout == "calm\n"
