@@ -140,26 +140,29 @@ def _root(spec: Spec) -> Iterator[Step]:
         who=who, lower=(f"{LAB}/images/{spec.image}",), directory=spec.directory, target=new,
         userxattr=spec.userxattr or user, flags=MS_NODEV,  # an image may hold the number of any disk
     )  # fmt: skip
-    # The root is changed before anything is mounted in it: a link that the image has in place of /proc
-    # or /dev then leads somewhere inside the image, and not out of it.
-    old = f"/{spec.put_old}" if mine else ""
-    at = "" if mine else new
+    # The root is changed before anything is mounted in it: a link that the image has (or gets, while we are at
+    # it) in place of /proc or /dev then leads somewhere inside the image, and not out of it. Only whoever has
+    # to borrow the machine's devices needs them within reach until the end.
+    outside = not mine and spec.bind_devices
+    at, old = (new if outside else ""), (f"/{spec.put_old}" if mine else "")
     if mine:
         yield PivotRoot(who=who, new_root=new, put_old=spec.put_old)
+    elif not outside:
+        yield Chroot(who=who, path=new)
     for place in spec.missing:
         yield MakeDirectory(who=who, path=f"{at}/{place}")
-    if "pid" in spec.namespaces:
+    if "pid" in spec.namespaces or not (mine or outside):
         yield MountProc(who=who, target=f"{at}/proc")
     else:
         yield Bind(who=who, source=f"{old}/proc", target=f"{at}/proc")
-    if "net" in spec.namespaces:
+    if "net" in spec.namespaces or not (mine or outside):
         yield MountSysfs(who=who, target=f"{at}/sys")
     else:
         yield Bind(who=who, source=f"{old}/sys", target=f"{at}/sys")
     yield BuildDev(who=who, target=f"{at}/dev", source=f"{old}/dev", bind=spec.bind_devices or user)
     if mine:
         yield DetachOldRoot(who=who, put_old=old)
-    else:
+    elif outside:
         yield Chroot(who=who, path=new)
 
 

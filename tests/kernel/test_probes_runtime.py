@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -177,6 +178,42 @@ def test_a_link_where_something_is_to_be_mounted_is_refused(
         lab.run(image(tmp_path, plant), ["sh"], namespaces=namespaces)
     assert caught.value.look
     assert lab.facts("mounts", "files") == before
+
+
+@pytest.mark.parametrize("namespaces", [("mnt", "pid"), ("pid",)], ids=["pivoted", "chrooted"])
+def test_a_place_that_is_swapped_while_the_container_is_made_leads_nowhere(
+    lab: Lab, tmp_path: Path, namespaces: tuple[str, ...]
+) -> None:
+    """A directory when it is looked at, a link to the lab host's /etc when something is mounted there."""
+    path = image(tmp_path, lambda tree: (tree / "evil").symlink_to("/etc"))
+    lab.run(path, ["/bin/busybox", "true"], namespaces=namespaces)
+    before = {fact for fact in lab.facts("mounts") if fact.mountpoint.count("/") < 3}  # type: ignore[attr-defined]
+    stop = threading.Event()
+
+    def swap() -> None:
+        while not stop.is_set():
+            for place in ("proc", "sys", "dev"):
+                os.rename(f"{path}/{place}", f"{path}/.{place}")
+                os.rename(f"{path}/evil", f"{path}/{place}")
+                os.rename(f"{path}/{place}", f"{path}/evil")
+                os.rename(f"{path}/.{place}", f"{path}/{place}")
+
+    swapper = threading.Thread(target=swap)
+    swapper.start()
+    deadline = time.monotonic() + 3
+    came, refused = 0, 0
+    while time.monotonic() < deadline:
+        try:
+            lab.run(path, ["/bin/busybox", "true"], namespaces=namespaces)
+            came += 1
+        except (ImageError, StepError):
+            refused += 1
+    stop.set()
+    swapper.join()
+    assert came + refused > 20
+    after = {fact for fact in lab.facts("mounts") if fact.mountpoint.count("/") < 3}  # type: ignore[attr-defined]
+    assert after == before, "nothing is mounted in the lab host"
+    assert said(python(lab, "print(os.path.exists('/etc/passwd'))")) == "True"
 
 
 def test_links_and_files_in_the_images_own_dev_are_covered(lab: Lab, tmp_path: Path) -> None:
