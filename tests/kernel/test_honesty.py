@@ -18,6 +18,7 @@ import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -366,6 +367,39 @@ def test_calls_that_fail_are_what_strace_saw(lab: Lab, tmp_path: Path) -> None:
         assert [(c.name, c.value, c.errno) for c in calls[who]] == [(s.name, s.value, s.errno) for s in saw]
     assert [c.errno for c in calls["host"] if c.errno] == [errno_names.ENOENT]
     assert calls["c"][-1].errno == errno_names.EACCES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Liar(MakeDirectory):
+    """Make a directory, and something else of which it tells nobody.
+
+    What a test has to notice. See: mkdir(2).
+    """
+
+    asked: list[int] = field(default_factory=list, compare=False)
+
+    def calls(self) -> Iterator[Intent]:
+        yield from super().calls()
+        self.asked.append(1)
+        if len(self.asked) == 1:  # only when it is taken, not when it is told
+            yield Intent("getpid", ())
+
+
+def test_a_call_that_is_not_told_is_noticed(lab: Lab, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="host: labkit tells of 1 calls, strace saw 2"):
+        compare(lab, Plan.of("a lie", ("", [Liar(path="/tmp/d")])), tmp_path)
+
+
+def test_a_call_that_is_told_otherwise_is_noticed() -> None:
+    true = Seen("mount", [None, b"/", None, 5, None], 0, 0)
+    lies = [
+        true._replace(name="umount2"),
+        true._replace(value=1),
+        true._replace(errno=1),
+        true._replace(args=true.args[:-1]),
+    ]
+    lies += [true._replace(args=[None, b"/x", None, 5, None]), true._replace(args=[None, b"/", None, 4, None])]
+    assert agree(true, true) and not any(agree(lie, true) for lie in lies)
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[*HealthCheck])
