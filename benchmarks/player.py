@@ -39,9 +39,8 @@ def player(scratch: Path, rounds: int) -> Part:
         return Part("the step player", (), [goal])
     seconds: dict[str, list[float]] = {"Next": [], "Back": []}
     with opened(scratch) as shown:
-        steps = int(shown.root.locator(".lp-place").inner_text().split()[-1])
         while len(seconds["Next"]) < max(PRESSES, rounds):
-            for name, positions in (("Next", range(1, steps + 1)), ("Back", range(steps - 1, -1, -1))):
+            for name, positions in (("Next", range(1, shown.total + 1)), ("Back", range(shown.total - 1, -1, -1))):
                 for position in positions:
                     seconds[name].append(pressed(shown, name, position))
     measured = {name: Timing(tuple(times)) for name, times in seconds.items()}

@@ -115,15 +115,18 @@ class Diff(Shown):
         """The changes of facts of these probes."""
         return Diff(tuple(change for change in self.changes if change.fact.probe in probes))
 
-    def __str__(self) -> str:
-        """A line a change; neighbours of one kind to which the same has happened share a line."""
-        lines: list[str] = []
+    def groups(self) -> Iterator[tuple[str, tuple[Change, ...]]]:
+        """The changes with a title; neighbours of one kind to which the same has happened stand together."""
         for (_, _, detail), group in groupby(self.changes, key=lambda c: (c.sign, c.fact.subject[0], c.detail)):
-            same = list(group)
+            same = tuple(group)
             if len(same) == 1 or not detail:
-                lines += map(str, same)
+                yield from ((change.fact.title, (change,)) for change in same)
             else:
                 kind = same[0].fact.title.split()[0]
-                titles = ", ".join(change.fact.title.removeprefix(f"{kind} ") for change in same)
-                lines.append(f"~ {kind} {titles}: {detail}")
+                names = ", ".join(change.fact.title.removeprefix(f"{kind} ") for change in same)
+                yield f"{kind} {names}", same
+
+    def __str__(self) -> str:
+        """A line a group."""
+        lines = [f"~ {title}: {same[0].detail}" if len(same) > 1 else str(same[0]) for title, same in self.groups()]
         return "\n".join(lines) or "(nothing that a probe of this step can see)"

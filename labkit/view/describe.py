@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from labkit.errors import LabError, StepError, errno_name
@@ -70,7 +71,7 @@ def taken(done: Taken, plan: Plan) -> Json:
     return _step(done.step, done.number, plan) | {
         "is": "failed" if done.error else "taken",
         "calls": [call(c) for c in done.calls],
-        "changes": [change(c) for c in done.diff],
+        "changes": [change(title, same) for title, same in done.diff.groups()],
         "probes": list(done.step.probes),
         "µs": done.nanoseconds / 1000,
         "error": error(done.error) if done.error else None,
@@ -105,9 +106,15 @@ def call(made: Call) -> Json:
     }
 
 
-def change(made: Change) -> Json:
-    """One difference: its sign, what it is about, the rest of the fact; for ``~`` each field before and after."""
-    row: Json = {"sign": made.sign, "probe": made.fact.probe, "title": made.fact.title, "rest": "", "fields": []}
+def change(title: str, same: Sequence[Change]) -> Json:
+    """One difference: its sign, what it is about, the rest of the fact; for ``~`` each field before and after.
+
+    What has happened to several things alike (`many`) is told once, in short.
+    """
+    made, many = same[0], len(same)
+    row: Json = {"sign": made.sign, "probe": made.fact.probe, "title": title, "rest": "", "fields": [], "many": many}
+    if many > 1:
+        return row | {"rest": made.detail}
     if made.before is not None and made.after is not None:
         old, new = made.before.state, made.after.state
         names = [name for name in new if old[name] != new[name]]

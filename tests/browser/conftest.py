@@ -11,7 +11,9 @@ import pytest
 playwright = pytest.importorskip("playwright.sync_api")
 
 from browser.checkout import Checkout  # noqa: E402
-from browser.pages import ARGUMENTS, Notebook  # noqa: E402
+from browser.pages import ARGUMENTS, SECOND, Notebook  # noqa: E402
+
+playwright.expect.set_options(timeout=20 * SECOND)  # patience for a busy machine; nothing is measured here
 
 
 @pytest.fixture(scope="session")

@@ -174,6 +174,11 @@ class Player:
         expect(self.root.locator(".lp-place b")).to_have_text(str(position))
         expect(self.root).not_to_have_attribute("aria-busy", "")
 
+    @property
+    def total(self) -> int:
+        """How many steps the plan has."""
+        return int(self.root.locator(".lp-place").inner_text().split()[-1])
+
     def answer(self, choice: str) -> None:
         """Answer the question that is open: with this choice, or this line."""
         asked = self.root.locator(".lp-question")
@@ -186,8 +191,7 @@ class Player:
 
     def finish(self) -> None:
         """Press Next to the end, and answer what is asked on the way with the first choice, or 1."""
-        total = int(self.root.locator(".lp-place").inner_text().split()[-1])
-        for position in range(int(self.root.locator(".lp-place b").inner_text()) + 1, total + 1):
+        for position in range(int(self.root.locator(".lp-place b").inner_text()) + 1, self.total + 1):
             if self.root.locator(".lp-answer").count():
                 first = self.root.locator(".lp-option").first
                 self.answer(first.inner_text() if first.count() else "1")

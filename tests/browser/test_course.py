@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from browser.pages import SECOND, Notebook
 from playwright.sync_api import expect
 
@@ -17,7 +15,8 @@ def test_a_student_takes_lesson_03_with_a_restart_in_the_middle(server, context)
     contents = page.locator(".jp-MarkdownViewer")
     expect(contents.get_by_role("heading", name="The inspectable machine")).to_be_visible(timeout=30 * SECOND)
     expect(page.get_by_text("Would you like to get notified about official Jupyter news?")).to_have_count(0)
-    contents.get_by_role("link", name=re.compile("Namespaces I: pid")).click()
+    # JupyterLab takes the links over a moment after it has drawn them; before that the browser itself would follow one
+    contents.locator("a[data-commandlinker-command]", has_text="Namespaces I: pid").click()
 
     notebook = Notebook(server, context, LESSON, app="lab", page=page)
     notebook.opened()

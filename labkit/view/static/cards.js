@@ -12,7 +12,9 @@ export default {
     const gone = h("p", { class: "lc-gone", hidden: true, role: "status" }, GONE);
     const voice = h("div", { class: "lp-voice", role: "status", "aria-live": "polite" });
     const root = h("section", {
-      class: "labkit-player labkit-card", "data-lm-suppress-shortcuts": "true", keydown: (event) => event.stopPropagation(),
+      class: "labkit-player labkit-card",
+      "data-lm-suppress-shortcuts": "true",
+      keydown: (event) => event.stopPropagation(),
     }, body, gone, voice);
 
     function show() {

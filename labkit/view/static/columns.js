@@ -20,9 +20,11 @@ export function callsColumn(step, open) {
   const coming = step.is === "coming";
   const about = coming ? "not made yet" : `${count(step.calls.length, "call")} · ${duration(step["µs"])}`;
   const rows = step.calls.map((call) => {
-    const name = h("button", { class: "lp-name", title: `manual page ${call.man}`, click: () => open(call.man) }, call.name);
+    const title = `manual page ${call.man}`;
+    const name = h("button", { class: "lp-name", title, click: () => open(call.man) }, call.name);
     const line = h("code", { class: "lp-code" }, name, coloured(call.text.slice(call.name.length)));
-    return h("li", { class: call.failed || call.refused ? "lp-call lp-bad" : "lp-call" }, line, coming ? null : result(call));
+    const bad = call.failed || call.refused;
+    return h("li", { class: bad ? "lp-call lp-bad" : "lp-call" }, line, coming ? null : result(call));
   });
   const list = rows.length ? h("ol", { class: "lp-list" }, ...rows) : h("p", { class: "lp-none" }, "No call was made.");
   return column("calls", "System calls", h("span", { class: "lp-about" }, about), list);
@@ -32,22 +34,26 @@ function result(call) {
   if (call.refused) return h("div", { class: "lp-result" }, h("strong", {}, "not made: "), call.refused);
   const value = h("code", {}, `= ${call.result}`);
   const meaning = call.meaning ? h("span", { class: "lp-meaning" }, ` ${call.meaning}`) : null;
-  return h("div", { class: "lp-result" }, h("span", {}, value, meaning), h("span", { class: "lp-time" }, duration(call["µs"])));
+  const time = h("span", { class: "lp-time" }, duration(call["µs"]));
+  return h("div", { class: "lp-result" }, h("span", {}, value, meaning), time);
 }
 
 /** The shell line, with a button that copies it. */
 export function shellColumn(step, copyLine) {
   const button = h("button", { class: "lp-small", title: "copy the shell line (key: c)", click: copyLine }, "Copy");
+  const prompt = (text) => h("span", { class: "lp-prompt", "aria-hidden": "true" }, text);
   const lines = step.shell.split("\n").map((line, index) =>
-    h("div", { class: "lp-line" }, h("span", { class: "lp-prompt", "aria-hidden": "true" }, index ? "  " : "$ "), line));
+    h("div", { class: "lp-line" }, prompt(index ? "  " : "$ "), line));
   const where = step.who === "host" ? "in a shell of the lab host" : `in a shell of ${step.who}`;
-  return column("shell", "Shell", button, h("code", { class: "lp-code" }, ...lines), h("p", { class: "lp-where" }, where));
+  const code = h("code", { class: "lp-code" }, ...lines);
+  return column("shell", "Shell", button, code, h("p", { class: "lp-where" }, where));
 }
 
 /** What changed, under the name of the probe that saw it. */
 export function changesColumn(step) {
   if (step.is === "coming") {
-    const may = h("p", { class: "lp-none" }, "What will change? This step may touch: ", h("strong", {}, step.probes.join(", ")), ".");
+    const probes = h("strong", {}, step.probes.join(", "));
+    const may = h("p", { class: "lp-none" }, "What will change? This step may touch: ", probes, ".");
     return column("changes", "What changes", null, may);
   }
   const groups = Map.groupBy ? Map.groupBy(step.changes, (c) => c.probe) : grouped(step.changes);
@@ -56,7 +62,8 @@ export function changesColumn(step) {
     h("ul", { class: "lp-list" }, ...changes.map(change)),
   ]);
   const nothing = step.is === "failed" ? "Nothing changed." : "Nothing that a probe of this step can see.";
-  return column("changes", "What changed", tally(step.changes), ...(content.length ? content : [h("p", { class: "lp-none" }, nothing)]));
+  if (!content.length) content.push(h("p", { class: "lp-none" }, nothing));
+  return column("changes", "What changed", tally(step.changes), ...content);
 }
 
 function grouped(changes) {
@@ -65,10 +72,16 @@ function grouped(changes) {
   return groups;
 }
 
+/** How many things have changed; what has happened to several alike is one row. */
+function total(changes) {
+  return changes.reduce((sum, { many }) => sum + many, 0);
+}
+
 function tally(changes) {
   const shown = Object.entries(SIGNS).map(([key, { kind, sign, word }]) => {
-    const number = changes.filter((change) => change.sign === key).length;
-    return number ? h("span", { class: `lp-tally lp-${kind}`, title: word }, h("b", {}, sign), ` ${number} ${word}`) : null;
+    const number = total(changes.filter((change) => change.sign === key));
+    if (!number) return null;
+    return h("span", { class: `lp-tally lp-${kind}`, title: word }, h("b", {}, sign), ` ${number} ${word}`);
   });
   return h("span", { class: "lp-about" }, ...shown);
 }
@@ -78,12 +91,13 @@ function change(row) {
   const fields = row.fields.map(([name, before, after]) =>
     h("div", { class: "lp-field" }, h("span", { class: "lp-key" }, `${name} `),
       h("del", {}, before), h("span", { class: "lp-arrow" }, " → "), h("ins", {}, after)));
-  const text = h("div", {}, h("strong", {}, row.title), row.rest ? h("div", { class: "lp-rest" }, row.rest) : null, ...fields);
-  return h("li", { class: `lp-change lp-${kind}` }, h("span", { class: "lp-sign", role: "img", "aria-label": word }, sign), text);
+  const rest = row.rest ? h("div", { class: "lp-rest" }, row.rest) : null;
+  const mark = h("span", { class: "lp-sign", role: "img", "aria-label": word }, sign);
+  return h("li", { class: `lp-change lp-${kind}` }, mark, h("div", {}, h("strong", {}, row.title), rest, ...fields));
 }
 
 /** "3 calls, 2 changes", for the ear. */
 export function spoken(step) {
   if (step.is === "coming") return "";
-  return `${count(step.calls.length, "system call")}, ${count(step.changes.length, "change")}.`;
+  return `${count(step.calls.length, "system call")}, ${count(total(step.changes), "change")}.`;
 }

@@ -36,7 +36,10 @@ export function controlPanel(press) {
   function showPlan(plan) {
     name.textContent = plan.name;
     const mark = (goal, { number, title }) => h("span", {
-      class: "lp-mark", "data-number": number, title: `${number} · ${title} (${goal})`, click: () => press("goto", number),
+      class: "lp-mark",
+      "data-number": number,
+      title: `${number} · ${title} (${goal})`,
+      click: () => press("goto", number),
     });
     track.replaceChildren(...plan.goals.map(({ goal, steps }) =>
       h("div", { class: "lp-goal", style: `flex-grow:${steps.length}` }, ...steps.map((step) => mark(goal, step)))));

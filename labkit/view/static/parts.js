@@ -67,4 +67,5 @@ export function lifeline(model) {
   return () => whole?.comm_live === false;
 }
 
-export const GONE = "The kernel was restarted or stopped, and its lab has gone: this is a picture of what was. Run the cell again.";
+export const GONE = "The kernel was restarted or stopped, and its lab has gone: this is a picture of what was. "
+  + "Run the cell again.";

@@ -121,7 +121,8 @@ export default {
       following.hidden = !now.next;
       if (now.next) {
         const { number, title, why } = now.next;
-        following.replaceChildren(h("span", { class: "lp-label" }, "Next"), h("b", {}, `${number} · ${title}`), h("span", {}, why));
+        const label = h("span", { class: "lp-label" }, "Next");
+        following.replaceChildren(label, h("b", {}, `${number} · ${title}`), h("span", {}, why));
       }
       list.show();
       say(now);
@@ -136,7 +137,10 @@ export default {
     function say({ step: shown, position, total, notice: told, way_back: wayBack }) {
       if (told) voice.textContent = `Not done: ${told.message}`;
       else if (shown?.error) voice.textContent = `Step ${shown.number}, ${shown.title}, failed: ${shown.error.message}`;
-      else voice.textContent = `${position} of ${total} steps taken. ${wayBack} ${shown ? `${shown.title}. ${spoken(shown)}` : ""}`;
+      else {
+        const about = shown ? `${shown.title}. ${spoken(shown)}` : "";
+        voice.textContent = `${position} of ${total} steps taken. ${wayBack} ${about}`;
+      }
     }
 
     // keys, and what arrives

@@ -10,10 +10,12 @@ export function stepView({ step, way_back: wayBack, position }, openManual, copy
   if (!step) return [h("p", { class: "lp-none" }, "This plan has no steps.")];
   const who = step.is === "coming" ? "" : step.who;
   const about = `Step ${step.number} · ${step.goal} · ${STATES[step.is]} ${who}`;
+  const title = "read the manual page (key: m)";
   const pages = step.man.map((page) =>
-    h("button", { class: "lp-small lp-page", title: "read the manual page (key: m)", click: () => openManual(page) }, page));
+    h("button", { class: "lp-small lp-page", title, click: () => openManual(page) }, page));
+  const label = h("span", { class: "lp-label" }, position ? "Back" : "Start");
   return [
-    wayBack ? h("p", { class: "lp-back-note" }, h("span", { class: "lp-label" }, position ? "Back" : "Start"), wayBack) : null,
+    wayBack ? h("p", { class: "lp-back-note" }, label, wayBack) : null,
     h("div", { class: "lp-about-step" }, h("span", {}, about), h("span", { class: "lp-pages" }, ...pages)),
     h("h4", {}, step.title),
     h("p", { class: "lp-why" }, h("strong", {}, `${step.what}. `), step.why === step.what ? "" : step.why),
@@ -27,5 +29,6 @@ export function stepView({ step, way_back: wayBack, position }, openManual, copy
 export function errorView({ message, likely, look, errno }, title) {
   const row = (term, text) => (text ? h("div", {}, h("dt", {}, term), h("dd", {}, text)) : null);
   const head = [h("b", {}, `✗ ${title}`), errno ? h("code", {}, ` ${errno}`) : null];
-  return h("div", { class: "lp-error" }, ...head, h("p", {}, message), h("dl", {}, row("Likely", likely), row("Look", look)));
+  const next = h("dl", {}, row("Likely", likely), row("Look", look));
+  return h("div", { class: "lp-error" }, ...head, h("p", {}, message), next);
 }

@@ -32,10 +32,14 @@ export function stepList(model, goTo, toggled) {
 
   function entry(position, number, text, who = "") {
     const done = number <= position;
-    const tick = h("span", { class: "lp-tick", role: "img", "aria-label": done ? "taken" : "not taken" }, done ? "✓" : "·");
+    const label = done ? "taken" : "not taken";
+    const tick = h("span", { class: "lp-tick", role: "img", "aria-label": label }, done ? "✓" : "·");
+    const name = [h("span", { class: "lp-number" }, String(number)), h("span", {}, text)];
     return h("button", {
-      class: done ? "lp-entry lp-done" : "lp-entry", "aria-current": number === position && "step", click: () => goTo(number),
-    }, tick, h("span", { class: "lp-number" }, String(number)), h("span", {}, text), h("span", { class: "lp-who" }, who));
+      class: done ? "lp-entry lp-done" : "lp-entry",
+      "aria-current": number === position && "step",
+      click: () => goTo(number),
+    }, tick, ...name, h("span", { class: "lp-who" }, who));
   }
 
   function show() {

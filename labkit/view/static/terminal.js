@@ -18,13 +18,17 @@ export default {
     let known = -1; // bytes that this view has been given; -1: it has not been answered yet
 
     const how = h("span", { class: "lt-how" }, "Click to type. Shift+Esc leaves the terminal.");
-    const copyButton = h("button", { title: "copy the command that opens a shell here from any terminal", click: copyCommand }, "Copy command");
+    const help = "copy the command that opens a shell here from any terminal";
+    const copyButton = h("button", { title: help, click: copyCommand }, "Copy command");
     const title = h("span", { class: "lt-title" });
     const screen = h("div", { class: "lt-screen" });
     const said = h("p", { class: "lt-said", hidden: true });
     const voice = h("div", { class: "lt-voice", role: "status", "aria-live": "polite" });
     const root = h("section", {
-      class: "labkit-terminal", tabindex: -1, "data-lm-suppress-shortcuts": "true", keydown: (event) => event.stopPropagation(),
+      class: "labkit-terminal",
+      tabindex: -1,
+      "data-lm-suppress-shortcuts": "true",
+      keydown: (event) => event.stopPropagation(),
     }, h("header", { class: "lt-head" }, title, how, copyButton), screen, said, voice);
 
     function send(message) {
@@ -41,7 +45,9 @@ export default {
       });
       terminal.open(screen);
       terminal.textarea?.setAttribute("aria-label", `terminal in ${model.get("where")}`);
-      (terminal.onData ?? ((listener) => terminal.on("data", listener))).call(terminal, (text) => send({ op: "type", text }));
+      const typed = (text) => send({ op: "type", text });
+      if (terminal.onData) terminal.onData(typed);
+      else terminal.on("data", typed); // before version 4
       terminal.attachCustomKeyEventHandler((event) => {
         if (event.key !== "Escape" || !event.shiftKey) return true;
         root.focus();
@@ -56,8 +62,9 @@ export default {
       const letters = screen.querySelector(".xterm-screen");
       if (!letters?.clientWidth) return;
       const room = getComputedStyle(screen);
-      const wide = screen.clientWidth - parseFloat(room.paddingLeft) - parseFloat(room.paddingRight) - 16; // the scroll bar
-      const high = screen.clientHeight - parseFloat(room.paddingTop) - parseFloat(room.paddingBottom);
+      const padding = (...sides) => sides.reduce((sum, side) => sum + parseFloat(room[`padding${side}`]), 0);
+      const wide = screen.clientWidth - padding("Left", "Right") - 16; // for the scroll bar
+      const high = screen.clientHeight - padding("Top", "Bottom");
       const columns = Math.max(2, Math.floor((wide * terminal.cols) / letters.clientWidth));
       const rows = Math.max(1, Math.floor((high * terminal.rows) / letters.clientHeight));
       if (columns !== terminal.cols || rows !== terminal.rows) terminal.resize(columns, rows);
@@ -113,7 +120,9 @@ export default {
 
     title.textContent = `Terminal in ${model.get("where")}`;
     root.setAttribute("aria-label", title.textContent);
-    const listeners = [["msg:custom", onMessage], ["change:ended", onState], ["change:theme", follow], ["comm_live_update", onState]];
+    const listeners = [
+      ["msg:custom", onMessage], ["change:ended", onState], ["change:theme", follow], ["comm_live_update", onState],
+    ];
     for (const [event, listener] of listeners) model.on(event, listener);
     const watch = new ResizeObserver(() => {
       if (!screen.clientWidth) return;
