@@ -15,8 +15,8 @@ def test_a_student_takes_lesson_03_with_a_restart_in_the_middle(server, context)
     contents = page.locator(".jp-MarkdownViewer")
     expect(contents.get_by_role("heading", name="The inspectable machine")).to_be_visible(timeout=30 * SECOND)
     expect(page.get_by_text("Would you like to get notified about official Jupyter news?")).to_have_count(0)
-    # JupyterLab takes the links over a moment after it has drawn them; before that the browser itself would follow one
-    contents.locator("a[data-commandlinker-command]", has_text="Namespaces I: pid").click()
+    page.wait_for_timeout(3 * SECOND)  # JupyterLab takes links over after drawing them; no attribute tells when
+    contents.get_by_role("link", name="Namespaces I: pid").click()
 
     notebook = Notebook(server, context, LESSON, app="lab", page=page)
     notebook.opened()
