@@ -47,14 +47,14 @@ class Machine:
         """Look."""
         processes = _processes(run)
         return cls(
-            processes=frozenset(f"{pid} {name}" for pid, name in processes.items()),
+            processes=frozenset(f"{pid} {name}, {_state(pid)}" for pid, name in processes.items()),
             namespaces=frozenset(_namespaces(processes)),
             descriptors=tuple(sorted(_descriptors())),
             mounts=tuple(_mounts()),
             links=frozenset(name for _, name in socket.if_nameindex()),
             rules=_rules(),
             cgroups=frozenset(_cgroups()),
-            directories=frozenset(str(path) for path in run.rglob("*")),
+            directories=frozenset(_below(run)),
         )
 
 
@@ -119,6 +119,11 @@ def _children(pid: int) -> list[int]:
     return [int(child) for task in tasks for child in _read(f"/proc/{pid}/task/{task}/children").split()]
 
 
+def _state(pid: int) -> str:
+    """``zombie`` for who only waits to be waited for; all else counts as running."""
+    return "zombie" if ") Z" in _read(f"/proc/{pid}/stat") else "running"
+
+
 def _namespaces(processes: dict[int, str]) -> Iterator[str]:
     """``net:[4026531840]`` for each namespace that a process of ours, or a thread of this one, is in."""
     for place in [f"/proc/{pid}" for pid in processes] + [f"/proc/self/task/{tid}" for tid in _list("/proc/self/task")]:
@@ -166,6 +171,12 @@ def _rules() -> str:
 def _cgroups() -> list[str]:
     """Our own cgroup and those below it."""
     return [directory for directory, _, _ in os.walk(cgroup2.own())] if in_own_cgroup() else []
+
+
+def _below(run: Path) -> Iterator[str]:
+    """All files and directories below `run`. (pathlib's rglob stumbles over what goes while it looks.)"""
+    for directory, directories, files in os.walk(run):
+        yield from (os.path.join(directory, name) for name in (*directories, *files))
 
 
 def _list(path: str) -> list[str]:

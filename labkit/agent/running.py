@@ -72,8 +72,8 @@ class Running:
                     if events & selectors.EVENT_READ:
                         self._stream(key.fd, key.data)
             if not self._open and self.started:
+                self.ended = True  # first: who is interrupted in between must not come back to a closed selector
                 self._selector.close()
-                self.ended = True
 
     def pump_if_free(self) -> None:
         """As `pump`, without waiting; nothing if somebody is at it: who waits for this one must not stop the others."""
@@ -193,8 +193,8 @@ class Running:
                 self.started = True
                 if self.channel:
                     self.channel.close()
+                self.ended = True  # first: who is interrupted in between must not come back to a closed selector
                 self._selector.close()
-                self.ended = True
         finally:
             self.lock.release()
 

@@ -123,9 +123,11 @@ def interrupt(act: Callable[[], object], after: float) -> None:
     """KeyboardInterrupt in the main thread `after` some seconds of `act`, as the stop button of a notebook does it."""
     previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
     try:
-        signal.setitimer(signal.ITIMER_REAL, after)
-        act()
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, after)
+            act()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
     except KeyboardInterrupt:
         pass
     signal.signal(signal.SIGALRM, previous)
@@ -195,6 +197,9 @@ def test_an_interrupted_lab_leaves_nothing() -> None:  # between two bytecodes l
     chance = random.Random("Lab")
     for _ in range(20):
         interrupt(lesson, chance.uniform(0.001, 0.12))
+    with contextlib.suppress(ChildProcessError):  # whose Popen was interrupted while it was made: nobody knows the pid
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def test_an_exception_in_a_walk_ends_the_lab(new_lab: Callable[[], Lab]) -> None:
@@ -326,6 +331,11 @@ def test_every_process_of_a_lab_wears_its_title(lab: Lab) -> None:
     assert [line.split() for line in shown] == [[title, title] for title in titles]
 
 
+def sockets(pid: int) -> int:
+    held = [f"/proc/{pid}/fd/{fd}" for fd in os.listdir(f"/proc/{pid}/fd")]
+    return sum(os.readlink(path).startswith("socket:") for path in held if os.path.lexists(path))
+
+
 def test_a_lab_that_does_not_come_to_rest_can_still_be_looked_at_and_left(lab: Lab) -> None:
     """Ten shells whose children are born and end as fast as they can."""
     storm = "for i in 1 2 3 4 5 6 7 8 9 10; do while :; do /bin/true; done & done; wait"
@@ -336,10 +346,10 @@ def test_a_lab_that_does_not_come_to_rest_can_still_be_looked_at_and_left(lab: L
             seen += len(lab.facts("processes", "namespaces", "net", "root", "cgroup"))
         except LabError as error:
             assert "come and go" in error.message
-    held = os.listdir(f"/proc/{lab.info['supervisor']}/fd")
-    assert not [fd for fd in held if "socket" in os.readlink(f"/proc/{lab.info['supervisor']}/fd/{fd}")][4:], (
-        "three wires and a window: nothing of what was looked at stays open"
-    )
+    deadline = time.monotonic() + 5  # an answer arrives a moment before the supervisor lets go of its own copies
+    while sockets(lab.info["supervisor"]) > 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert sockets(lab.info["supervisor"]) == 3, "two wires and the window: nothing that was looked at stays open"
     busy.kill()
     busy.wait(10)
     assert lab.run("busybox", ["echo", "calm"]).stdout == "calm\n"
