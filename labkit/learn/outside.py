@@ -61,8 +61,7 @@ def look(run: str, probes: Sequence[str]) -> Row:
     if fds:
         from labkit.linux import rtnl
 
-        for row in reply["net"]:
-            row |= rtnl.read(fds[row.pop("fd")])
+        rtnl.fill(reply["net"], fds)
     return reply
 
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 _GETLINK, _GETADDR, _GETROUTE, _SETLINK = 18, 22, 26, 19
@@ -41,15 +42,23 @@ def refusal(answer: bytes) -> int:
     return -int(struct.unpack_from("=i", answer, 16)[0])
 
 
-def read(fd: int) -> dict[str, list[tuple[Any, ...]]]:
-    """All three tables over the netlink socket `fd`, which is closed afterwards (it would keep the namespace alive)."""
-    with socket.socket(fileno=fd) as sock:
-        links = {m["index"]: m for m in _dump(sock, _GETLINK)}
-        names = {index: m.get_attr("IFLA_IFNAME") for index, m in links.items()}
-        addresses = [
-            (names[m["index"]], f"{m.get_attr('IFA_ADDRESS')}/{m['prefixlen']}") for m in _dump(sock, _GETADDR)
-        ]
-        routes = [_route(m, names) for m in _dump(sock, _GETROUTE) if m.get_attr("RTA_TABLE") == _MAIN]
+def fill(rows: Iterable[dict[str, Any]], fds: Iterable[int]) -> None:
+    """Give each row the tables of the namespace in which its socket, number ``row["fd"]`` of `fds`, was born.
+
+    All of them are closed afterwards, however it ends: a socket left open keeps its namespace alive.
+    """
+    with ExitStack() as ended:
+        sockets = [ended.enter_context(socket.socket(fileno=fd)) for fd in fds]
+        for row in rows:
+            row |= _tables(sockets[row.pop("fd")])
+
+
+def _tables(sock: socket.socket) -> dict[str, list[tuple[Any, ...]]]:
+    """Links, addresses and routes, each in a fixed order."""
+    links = {m["index"]: m for m in _dump(sock, _GETLINK)}
+    names = {index: m.get_attr("IFLA_IFNAME") for index, m in links.items()}
+    addresses = [(names[m["index"]], f"{m.get_attr('IFA_ADDRESS')}/{m['prefixlen']}") for m in _dump(sock, _GETADDR)]
+    routes = [_route(m, names) for m in _dump(sock, _GETROUTE) if m.get_attr("RTA_TABLE") == _MAIN]
     rows = [_link(m, names) for m in links.values()]
     return {"links": sorted(rows), "addresses": sorted(addresses), "routes": sorted(routes)}
 

@@ -193,8 +193,7 @@ class Live:
         if fds:
             from labkit.linux import rtnl
 
-            for row in reply["net"]:
-                row |= rtnl.read(fds[row.pop("fd")])
+            rtnl.fill(reply["net"], fds)
         reply.pop("seq", None)
         return reply
 
