@@ -26,8 +26,9 @@ from labkit.container import spec
 from labkit.container.container import Container
 from labkit.container.engine import Engine
 from labkit.container.names import image_given, image_of
+from labkit.container.plans import Plans
 from labkit.container.terminal import Terminal
-from labkit.errors import ClosedError, StepError, errno_text
+from labkit.errors import ClosedError
 from labkit.image.finding import Images
 from labkit.steps import reading
 from labkit.steps.backends import choose
@@ -38,35 +39,13 @@ from labkit.steps.naming import Naming
 from labkit.steps.plan import Plan, parts
 from labkit.steps.snapshot import Snapshot
 from labkit.steps.step import Step
+from labkit.steps.taking import StepFailed, outcome
 from labkit.steps.walk import Walk
 
 if TYPE_CHECKING:
     from labkit.learn.predict import Predict
 
 _open: weakref.WeakSet[Lab] = weakref.WeakSet()
-
-
-class StepFailed(StepError):
-    """A step failed; `made` holds the calls up to the failed one."""
-
-    made: tuple[Call, ...] = ()
-
-
-class Plans:
-    """The plans that a lab offers. Making one asks the kernel nothing."""
-
-    def __init__(self, engine: Engine, images: dict[str, str]) -> None:
-        self._engine, self._images = engine, images
-
-    def container(
-        self, image: str | os.PathLike[str] = "busybox", argv: Sequence[str] | str | None = None, **options: Any
-    ) -> Plan:
-        """The steps of `lab.run(image, argv, **options)`, as a plan. Raises SpecError as `run` does."""
-        options.setdefault("name", str(options.get("hostname") or "c1").partition(".")[0])
-        source = image_given(image)
-        described = self._engine.describe(source, argv, **options)
-        self._images[described.image] = source
-        return spec.plan(described)
 
 
 class Lab(Shown):
@@ -196,40 +175,13 @@ class Lab(Shown):
                 likely=self.info.get("no_cgroup") or "none was delegated to it", look="labkit doctor",
             )  # fmt: skip
         part = parts([step])[0]
-        rows = self.backend.take(part)
-        calls = tuple(Call.from_row(step.who, intent, row) for intent, row in zip(part.intents, rows, strict=False))
-        self._name_children(step, calls)
-        self._raise_if_failed(part.intents, calls)
-        return calls
+        return outcome(part, self.backend.take(part), self.naming)
 
     def take_all(self, steps: Sequence[Step]) -> None:
         """Take steps without looking. Raises StepFailed at the first that fails."""
         self.touched()
-        if not steps:
-            return
         for part in parts(steps):
-            rows = self.backend.take(part)
-            calls = tuple(Call.from_row(part.who, i, row) for i, row in zip(part.intents, rows, strict=False))
-            for child in part.children:
-                self._name(part.who, child, calls)
-            self._raise_if_failed(part.intents, calls)
-
-    def _name_children(self, step: Step, calls: tuple[Call, ...]) -> None:
-        for child in step.children:
-            self._name(step.who, child, calls)
-
-    def _name(self, who: str, child: str, calls: tuple[Call, ...]) -> None:
-        pid = next((call.value for call in calls if call.name == "clone3" and call.value > 0), 0)
-        if pid:
-            self.naming.spawned(who, pid, child)
-
-    def _raise_if_failed(self, intents: Sequence[Any], calls: tuple[Call, ...]) -> None:
-        for call, intent in zip(calls, intents, strict=False):
-            if call.failed and call.errno not in intent.tolerate:
-                text = call.refused or errno_text(call.errno)
-                error = StepFailed(f"{call.text}: {text}", call=call.text, errno=0 if call.refused else call.errno)
-                error.made = calls
-                raise error
+            outcome(part, self.backend.take(part), self.naming)
 
     def ready(self, plan: Plan) -> None:
         """Attach the images that `plan` is made from."""

@@ -318,14 +318,14 @@ class World:
         choices: list[Step] = [
             Mount(who=who, type="tmpfs", target=target),
             Mount(who=who, type="tmpfs", target=target, flags=MS_NOSUID | MS_NODEV, data="size=4096k"),
-            MountProc(who=who, target=target),
-            MountSysfs(who=who, target=target),
             MountDevpts(who=who, target=target),
             BuildDev(who=who, target=target),
             MaskPath(who=who, path="/proc/version"),
             MaskPath(who=who, path="/proc/bus", directory=True),
             MountOverlay(who=who, lower=("/usr",), directory=f"/run/lab/{self.new('o')}", target=target),
         ]
+        if all(target not in places for places in self.mounted.values()):  # the same twice on one place is EBUSY
+            choices += [MountProc(who=who, target=target), MountSysfs(who=who, target=target)]
         if source not in self.unbindable:
             choices.append(Bind(who=who, source=source, target=target, recursive=self.chance(0.5)))
         step = self.random.choice(choices)

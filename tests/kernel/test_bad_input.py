@@ -13,13 +13,13 @@ import pytest
 from labkit import Lab
 from labkit.container.container import Container
 from labkit.errors import ImageError, LabError, PlanError, SpecError, StepError
-from labkit.lab import StepFailed
 from labkit.namespaces.files import MakeDirectory
 from labkit.namespaces.mounts import Mount
 from labkit.namespaces.processes import Exec
 from labkit.namespaces.roots import PivotRoot
 from labkit.namespaces.spawn import Spawn
 from labkit.steps.plan import Plan
+from labkit.steps.taking import StepFailed
 
 ALL = ("cgroup", "processes", "mounts", "files", "namespaces")
 

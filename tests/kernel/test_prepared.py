@@ -15,14 +15,14 @@ import pytest
 from labkit import Lab
 from labkit.container.spec import plan
 from labkit.errors import StepError
-from labkit.steps.backends.live import Live
+from labkit.steps.backends.programs import Programs
 
 Runs = Callable[[Lab], object]
 
 
 def step_by_step(patch: pytest.MonkeyPatch) -> None:
     """Let no container be started in a volley."""
-    patch.setattr(Live, "_quick", lambda self, start: 0)
+    patch.setattr(Programs, "_quick", lambda self, start: 0)
 
 
 def both(new_lab: Callable[[], Lab], patch: pytest.MonkeyPatch, act: Runs) -> tuple[object, object]:

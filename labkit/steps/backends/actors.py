@@ -1,0 +1,129 @@
+"""The processes that take steps, as the notebook reaches them: a wire to each, by name.
+
+A part of a plan goes down a wire and its rows come back. Who bears a child is sent a wire for it; who execs
+answers by closing its own; who dies does the same, and is told of as what it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from labkit.agent import wire
+from labkit.agent.client import Channel, Client, Stuck
+from labkit.errors import ActorDied, HostDied, StepError
+from labkit.linux.calls import Intent
+from labkit.steps.backends.base import Part, Row
+
+
+class Actors:
+    """The actors of one lab host; `host` is always one of them."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.channels: dict[str, Channel] = {}
+
+    def begin(self, host: Channel) -> None:
+        """A lab host is there, and `host` is the wire to its zygote."""
+        self.channels = {"host": host}
+
+    def let_go(self, name: str = "") -> None:
+        """Hang up on one, or on all; one that is not there is no error."""
+        gone = [name] if name else list(self.channels)
+        for each in gone:
+            if channel := self.channels.pop(each, None):
+                channel.close()
+
+    def take(self, part: Part) -> list[Row]:
+        """As `Backend.take`."""
+        message: wire.Message = {}
+        fds: list[int] = []
+        ours: dict[str, Channel] = {}
+        for child in part.children[:1]:
+            mine, theirs = wire.pair()
+            ours[child] = Channel(mine)
+            fds.append(theirs.detach())
+            message["wire"] = 0
+        try:
+            rows = self.exchange(part, message, fds)
+        except BaseException:
+            for channel in ours.values():
+                channel.close()
+            raise
+        self._adopt(part, rows, ours)
+        return rows
+
+    def _adopt(self, part: Part, rows: list[Row], ours: dict[str, Channel]) -> None:
+        born = any(i.name == "clone3" and row[0] > 0 for i, row in zip(part.intents, rows, strict=False))
+        for name, channel in ours.items():
+            if born:
+                self.channels[name] = channel
+                greet(channel)
+            else:
+                channel.close()
+
+    def exchange(self, part: Part, message: wire.Message, fds: Sequence[int]) -> list[Row]:
+        """Send the part's calls, with `fds` (closed here), and return the rows: of the calls made, and of an exec."""
+        try:
+            channel = self._actor(part.who)
+            if part.init:
+                message = {**message, "init": part.init}
+            with channel.lock:
+                number = channel.send({**message, "calls": packed(part.intents)}, fds)
+                reply, _ = channel.receive(number)
+                while reply.get("exec"):  # about to exec: the next thing heard is a failure, or the wire closing
+                    begin = time.perf_counter_ns()
+                    rows = reply["rows"]
+                    try:
+                        reply, _ = channel.receive(number)
+                    except wire.Closed:
+                        self.let_go(part.who)
+                        return [*rows, [0, 0, time.perf_counter_ns() - begin, None]]
+                return list(reply["rows"])
+        except wire.Closed:
+            raise self._died(part.who) from None
+        except Stuck:
+            raise StepError(
+                f"process {part.who} does not come back from {part.intents[-1].name}",
+                likely="the call waits for something that does not happen", look="walk.back() or lab.reset()",
+            ) from None  # fmt: skip
+        finally:
+            for fd in fds:
+                os.close(fd)
+
+    def _actor(self, who: str) -> Channel:
+        if self.client.channel.sock.fileno() < 0:
+            self.client.ask("hello")  # says so
+        channel = self.channels.get(who)
+        if channel is None:
+            if who == "host":
+                raise self._died(who)
+            raise ActorDied(
+                f"there is no process called {who} that takes steps",
+                likely="it was not spawned yet, or has turned into its program with exec, or died",
+                look="print(walk.plan) shows who is born where; lab.reset()",
+            )
+        return channel
+
+    def _died(self, who: str) -> Exception:
+        self.let_go(who)
+        if who == "host":
+            return HostDied("the lab host is gone, and with it everything in it", look="lab.reset() starts a fresh one")
+        return ActorDied(
+            f"process {who} died before it could finish", likely="it was killed, or the init of its pid namespace was",
+            look="walk.back(), or lab.reset()",
+        )  # fmt: skip
+
+
+def greet(newborn: Channel) -> None:
+    """Wait until it says that it has put on its name."""
+    with contextlib.suppress(wire.Closed, Stuck):
+        newborn.receive(0)
+
+
+def packed(intents: Sequence[Intent]) -> list[list[Any]]:
+    """Intended calls as an actor takes them."""
+    return [wire.pack_call(*intent) for intent in intents]
