@@ -66,14 +66,19 @@ def receive(sock: socket.socket, *, wait: bool = True) -> tuple[Message, list[in
     except ConnectionResetError as error:
         raise Closed from error
     fds = [fd for level, kind, data in beside if (level, kind) == _RIGHTS for fd in memoryview(data).cast("i")]
-    if not raw:
-        raise Closed
-    if raw == b"{}" and fds:
-        with open(fds.pop(), "rb") as large:
-            large.seek(0)
-            raw = large.read()
-    message: Message = json.loads(raw)
-    return message, fds
+    try:
+        if not raw:
+            raise Closed
+        if raw == b"{}" and fds:
+            with open(fds.pop(), "rb") as large:
+                large.seek(0)
+                raw = large.read()
+        message: Message = json.loads(raw)
+        return message, fds
+    except BaseException:  # an interrupt, say: what came along would keep a namespace or a mount alive
+        for fd in fds:
+            os.close(fd)
+        raise
 
 
 def pack(value: Any) -> Any:

@@ -68,6 +68,11 @@ class Checkout:
         sessions = self.ask("/api/sessions") or []
         return next((each["kernel"] for each in sessions if each["path"].endswith(notebook)), None)
 
+    def forget_layout(self) -> None:
+        """As on a student's first visit: no layout of an earlier one, which JupyterLab would restore, late."""
+        for layout in (self.directory / ".lab/jupyter/config/lab/workspaces").glob("*"):
+            layout.unlink()
+
     def stop(self) -> None:
         """./lab down: it ends its kernels, and they their labs."""
         self.lab("down")

@@ -9,6 +9,7 @@ LESSON = "notebooks/03-namespaces-pid-uts-ipc.ipynb"
 
 
 def test_a_student_takes_lesson_03_with_a_restart_in_the_middle(server, context):
+    server.forget_layout()
     page = context.new_page()
     page.set_default_timeout(30 * SECOND)
     page.goto(server.url)
@@ -17,8 +18,6 @@ def test_a_student_takes_lesson_03_with_a_restart_in_the_middle(server, context)
     expect(page.get_by_text("Would you like to get notified about official Jupyter news?")).to_have_count(0)
     page.wait_for_timeout(3 * SECOND)  # JupyterLab takes links over after drawing them; no attribute tells when
     contents.get_by_role("link", name="Namespaces I: pid").click()
-    # On a slow machine JupyterLab may still be restoring its layout, and then puts the contents in front again.
-    page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab", has_text="03-namespaces").click()
 
     notebook = Notebook(server, context, LESSON, app="lab", page=page)
     notebook.opened()

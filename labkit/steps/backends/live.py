@@ -60,18 +60,17 @@ class Live:
         return self.images.user(image, name)
 
     def attach(self, name: str, path: str) -> None:
+        target = f"/run/lab/images/{name}"
+        away = umount2(target, MNT_DETACH)._replace(tolerate=(EINVAL,))  # what lay there is another directory by now
+        hang_up = move_mount(Fd("tree"), target, MOVE_MOUNT_F_EMPTY_PATH)
+        part = Part("host", (mkdir(target, tolerate=(EEXIST,)), away, hang_up, close(Fd("tree"))))
         try:
-            _, fds = self.client.ask("attach", path=path)
+            rows = self.actors.exchange(part, {"give": {"tree": 0}}, self.client.ask("attach", path=path)[1])
         except ClosedError:
             raise
         except AgentError as error:
             raise ImageError(f"{path} cannot serve as a root file system: {error.message}", likely=error.likely,
                              look=error.look) from error  # fmt: skip
-        target = f"/run/lab/images/{name}"
-        away = umount2(target, MNT_DETACH)._replace(tolerate=(EINVAL,))  # what lay there is another directory by now
-        hang_up = move_mount(Fd("tree"), target, MOVE_MOUNT_F_EMPTY_PATH)
-        part = Part("host", (mkdir(target, tolerate=(EEXIST,)), away, hang_up, close(Fd("tree"))))
-        rows = self.actors.exchange(part, {"give": {"tree": 0}}, fds)
         if rows[-1][1]:
             raise ImageError(f"image {name} cannot be attached: {os.strerror(rows[-1][1])}", look="lab.reset()")
 
