@@ -124,9 +124,7 @@ class Lab(Shown):
     @property
     def containers(self) -> Mapping[str, Container]:
         """The running containers by name."""
-        for container in list(self.engine.containers.values()):
-            container.wait(0)
-        return dict(self.engine.containers)
+        return self.engine.running()
 
     def terminal(self, container: Container, argv: Sequence[str] | str = ("sh",)) -> Terminal:
         """A program with a terminal of its own in `container`, for who wants to read and write it by descriptor."""

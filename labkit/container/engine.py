@@ -91,7 +91,13 @@ class Engine:
         known = image_of(image)
         missing, put_old = places_of(image, self.lab.backend.top(image))
         words, kinds = argv_of(argv), namespaces_of(namespaces)
-        chosen, host = name_of(name, hostname, taken=self.containers, numbers=self._numbers, image=known)
+        chosen, host = name_of(
+            name,
+            hostname,
+            taken=self.running() if name in self.containers else self.containers,
+            numbers=self._numbers,
+            image=known,
+        )
         if "user" in kinds and "mnt" not in kinds:
             raise SpecError("a user namespace may mount nothing in the mount namespace of others", look='add "mnt"')
         if hostname is not None and "uts" not in kinds:
@@ -229,8 +235,15 @@ class Engine:
         out, err = self.lab.backend.logs(container.name)
         return out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
 
+    def running(self) -> dict[str, Container]:
+        """Those that run, by name. Lets go of one whose end was told to a cell that was then interrupted."""
+        for container in list(self.containers.values()):
+            if container.wait(0) is not None:
+                self.forget(container)
+        return dict(self.containers)
+
     def forget(self, container: Container) -> None:
-        """It has ended: its name is free again."""
+        """It has ended: its name is free again. Safe to call twice."""
         if container._generation == self.lab.generation:
             self.lab.backend.forget(container.name)
         if self.containers.get(container.name) is container:
