@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -15,6 +16,9 @@ from labkit.steps.snapshot import Snapshot
 Row = dict[str, Any]
 _LIFE = {"Z": "zombie", "X": "dead", "T": "stopped", "t": "traced"}
 _IMAGES = "/run/lab/images/"
+#: what overlayfs keeps in the work directory of a layer of the lab's own; what is in an upper layer, or in a
+#: student's /tmp/work, is there to be seen
+_WORK = re.compile(r"/run/lab/(root/work$|(?!.*upper/).*/work/)")
 #: options of a file system that say something about the lab; the others differ from machine to machine
 _TELLING = {"overlay": ("lowerdir", "upperdir"), "tmpfs": ("mode", "size"), "proc": ("hidepid",)}
 
@@ -181,7 +185,7 @@ def _files(raw: Row, naming: Naming) -> Iterator[Fact]:
     spaces = {row["pid"]: row["ns"]["mnt"] for row in raw["processes"] if "mnt" in row["ns"]}
     for row in raw["files"]:
         path = row["path"]
-        if path.startswith((_IMAGES, "/run/lab/root/work")) or "/work/" in path:
+        if path.startswith(_IMAGES) or _WORK.match(path):
             continue
         yield fact.File(
             path, fact.FILE_TYPES[stat.S_IFMT(row["mode"])], f"{stat.S_IMODE(row['mode']):04o}", row["uid"], row["gid"],

@@ -9,11 +9,13 @@ from labkit.errors import StepError
 from labkit.learn import seen
 from labkit.linux.constants import SIGKILL, SIGTERM
 from labkit.namespaces.dumpable import SetDumpable
+from labkit.namespaces.files import MakeDirectory, WriteFile
 from labkit.namespaces.processes import Exec, Kill, ServeAsInit
 from labkit.namespaces.reading import ReadFile, text
 from labkit.namespaces.signals import SignalPid
 from labkit.namespaces.spawn import Spawn, Unshare
 from labkit.namespaces.users import BecomeUser, MapIds
+from labkit.steps.fact import File
 from labkit.steps.plan import Plan
 from labkit.steps.step import Step
 
@@ -79,3 +81,12 @@ def test_who_has_changed_its_uid_cannot_map_before_it_is_dumpable(lab: Lab) -> N
     lab.reset()
     lab.take_all([*clerk, SetDumpable(who="clerk"), *own])
     assert seen.id_map(lab.snapshot("processes", "namespaces", "users"), "box") == ((0, 1000, 1),)
+
+
+def test_only_the_work_directories_of_layers_are_left_out_of_the_files(lab: Lab) -> None:
+    lab.take_all([MakeDirectory(path="/tmp/work"), WriteFile(path="/tmp/work/note", text="mine")])
+    web = lab.run("busybox", ["sleep", "1000"], name="web", detach=True)
+    assert web.exec(["sh", "-c", "mkdir /srv/work && touch /srv/work/bread"]).returncode == 0
+    paths = [fact.path for fact in lab.facts("files") if isinstance(fact, File)]
+    assert {"/tmp/work/note", "/run/lab/web/upper/srv/work/bread"} <= set(paths)
+    assert not [path for path in paths if path.startswith(("/run/lab/web/work/", "/run/lab/root/work"))]
