@@ -43,6 +43,7 @@ from labkit.steps.taking import StepFailed, outcome
 from labkit.steps.walk import Walk
 
 if TYPE_CHECKING:
+    from labkit.learn.course import Lesson
     from labkit.learn.predict import Predict
 
 _open: weakref.WeakSet[Lab] = weakref.WeakSet()
@@ -52,11 +53,13 @@ class Lab(Shown):
     """A lab. Use it in a ``with``, or `close` it.
 
     `generation` counts lab hosts; `host` is the lab itself, for reading as ``lab.host.facts("mounts")``.
-    Raises AgentError with cause and remedy where a lab cannot be had.
+    With a `lesson` it goes on from the lesson's recording where this machine cannot have a lab, or lacks what the
+    lesson needs; `recorded` then says when and where that was made. Raises AgentError with cause and remedy
+    where a lab cannot be had.
     """
 
-    def __init__(self) -> None:
-        self.backend = choose(Images())
+    def __init__(self, lesson: Lesson | None = None) -> None:
+        self.backend = choose(Images(), lesson=lesson.id if lesson else "")
         self.info: dict[str, Any] = self.backend.hello()
         self.generation = 1
         self.naming = Naming()
@@ -197,6 +200,11 @@ class Lab(Shown):
             self.backend.attach(name, directory)
             self._attached[name] = identity
         return name
+
+    @property
+    def recorded(self) -> str:
+        """Of a replayed lab: ``recorded on Linux 6.18.5, 24 Nov 2026``. Empty for one that is live."""
+        return getattr(self.backend, "recorded", "")
 
     # lifetime
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -76,7 +77,7 @@ class Recording:
     def __init__(self, below: Backend, path: str | None = None) -> None:
         self.below = below
         self.path = Path(path or os.environ.get("LABKIT_TRACE") or "labkit-trace.jsonl")
-        self.tape = _tapes.setdefault(self.path, Tape())
+        self.tape = _tapes.setdefault(self.path, Tape(time.strftime("%Y-%m-%d", time.gmtime())))
         self.visit, self._numbers = Visit(self.tape), Numbers()
 
     def _always(self, what: str, answer: Any) -> None:

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import base64
 import copy
-import os
+import datetime
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from labkit import errors
 from labkit.errors import ImageError, ReplayError
+from labkit.steps.backends import recordings
 from labkit.steps.backends.base import CallFailed, Ended, Facts, Part, Row, Start
 from labkit.steps.backends.tape import Tape, Visit
 
 _LOOK = "take the steps that the lesson takes; or run it live, in the VM or on a Linux machine"
-_tapes: dict[str, Tape] = {}  # of this Python, by file
+#: strftime's would be those of the locale
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_tapes: dict[Path, Tape] = {}  # of this Python, by file
 
 
 class Replay:
@@ -26,24 +29,29 @@ class Replay:
 
     name = "replay"
 
-    def __init__(self, tape: Tape) -> None:
+    def __init__(self, tape: Tape, because: str = "") -> None:
         self.tape = tape
+        self.because = because  # why it is not live
         self.visit = Visit(tape)
 
     @classmethod
-    def from_environment(cls) -> Replay:
-        """The recording that LABKIT_TRACE names. Raises ReplayError where there is none."""
-        path = os.environ.get("LABKIT_TRACE", "")
+    def of(cls, lesson: str, because: str = "") -> Replay:
+        """The recording of a lesson (its id), or of the one that this Python plays already. Raises ReplayError."""
+        path = recordings.of(lesson)
+        if path is None and len(_tapes) == 1:
+            [path] = _tapes
+        if path is None:
+            what = f"lesson {lesson} is not recorded" if lesson else "a lab of no lesson has no recording"
+            raise ReplayError(f"nothing to replay: {what}", look="Lab(learn.lesson('nb03')) plays that of lesson 03")
         try:
             if path not in _tapes:
-                _tapes[path] = Tape.from_jsonl(Path(path).read_text(encoding="utf-8"))
-            return cls(_tapes[path])
+                _tapes[path] = Tape.from_jsonl(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is no text"
             raise ReplayError(
-                f"there is no recording to replay: {why} ({path or 'LABKIT_TRACE is not set'})",
-                look="LABKIT_TRACE=notebooks/traces/NAME.jsonl names one",
+                f"there is no recording to replay: {why} ({path})", look="LABKIT_TRACE=FILE names one"
             ) from error
+        return cls(_tapes[path], because)
 
     def _always(self, what: str) -> Any:
         return self.tape.answers.get((0, "", what), [None])[0]
@@ -61,6 +69,16 @@ class Replay:
             kind, message, likely, look = answer["error"]
             raise getattr(errors, kind, errors.LabError)(message, likely=likely, look=look)
         return answer
+
+    @property
+    def recorded(self) -> str:
+        """Where and when: ``recorded on Linux 6.18.5, 24 Nov 2026`` (without what a distribution adds)."""
+        try:
+            day = datetime.date.fromisoformat(self.tape.date)
+            date = f", {day.day} {_MONTHS[day.month - 1]} {day.year}"
+        except ValueError:
+            date = ""
+        return f"recorded on Linux {self.hello().get('kernel', '').partition('-')[0]}{date}"
 
     def hello(self) -> Facts:
         return dict(self._always("hello") or {})

@@ -29,9 +29,10 @@ Key = tuple[int, str, str]  # visit (0: all of them), situation, question
 
 
 class Tape:
-    """Questions and answers. `visits` counts the fresh lab hosts of this Python."""
+    """Questions and answers. `date` is the day of the recording; `visits` counts the fresh lab hosts of this Python."""
 
-    def __init__(self) -> None:
+    def __init__(self, date: str = "") -> None:
+        self.date = date
         self.answers: dict[Key, list[Any]] = {}
         self.visits = 0
 
@@ -55,7 +56,7 @@ class Tape:
             told = [_numbered(answer, rows) if what.startswith("look") else answer for answer in given]
             same = all(answer == told[0] for answer in told)
             lines.append(_line([visit, situation, what, told[:1] if same else told]))
-        head = json.dumps({"labkit-recording": VERSION})
+        head = _line({"labkit-recording": VERSION, "date": self.date})
         return "\n".join([head, *(f'{{"row":{row}}}' for row in rows), *lines]) + "\n"
 
     @classmethod
@@ -67,6 +68,7 @@ class Tape:
             lines = [json.loads(line) for line in text.splitlines() if line]
             if lines[0]["labkit-recording"] != VERSION:
                 raise ReplayError(f"recording format {lines[0]['labkit-recording']} is not {VERSION}", look=_ANEW)
+            tape.date = str(lines[0].get("date", ""))
             for line in lines[1:]:
                 if isinstance(line, dict):
                     rows.append(line["row"])
