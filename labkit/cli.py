@@ -43,8 +43,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="")
 
     doctor = commands.add_parser("doctor", help="say what this machine can do, and what is left of dead labs")
-    doctor.add_argument("--fix", action="store_true", help="bury what a dead supervisor left behind")
+    doctor.add_argument("--fix", action="store_true", help="do what is safe: bury dead labs, build missing images")
     doctor.add_argument("--json", action="store_true", help="the same as data")
+    doctor.add_argument("--class", action="store_true", dest="in_class",
+                        help="five minutes before a class: also reset, projector, offline")  # fmt: skip
     doctor.set_defaults(command=_doctor)
 
     agent = commands.add_parser("agent-command", help="print how the lab's agent is started on this machine")
@@ -67,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 def _doctor(args: argparse.Namespace) -> int:
     from labkit.doctor import main as examine
 
-    return examine(fix=args.fix, as_json=args.json)
+    return examine(fix=args.fix, as_json=args.json, in_class=args.in_class)
 
 
 def _agent_command(args: argparse.Namespace) -> int:

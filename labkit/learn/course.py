@@ -14,6 +14,7 @@ from labkit.errors import LearnError
 from labkit.learn import answers
 from labkit.learn.check import Check
 from labkit.learn.fault import Fault
+from labkit.learn.needs import EVERY_LESSON, Need
 from labkit.learn.predict import Predict
 from labkit.learn.quiz import Question, Quiz
 from labkit.steps.display import Shown
@@ -24,7 +25,7 @@ _ROOM = "labkit.learn.lessons"
 
 @dataclass(frozen=True)
 class Lesson(Shown):
-    """What a notebook asks. Things are found by their id or by the part after the slash."""
+    """What a notebook asks, and what it needs. Things are found by their id or by the part after the slash."""
 
     id: str
     title: str
@@ -32,6 +33,7 @@ class Lesson(Shown):
     checks: tuple[Check, ...] = ()
     faults: tuple[Fault, ...] = ()
     quiz: Quiz | None = None
+    needs: tuple[Need, ...] = EVERY_LESSON
 
     def __post_init__(self) -> None:
         ids = [item.id for item in self.items]

@@ -43,7 +43,7 @@ def test_an_image_that_is_not_there_is_one_message(name: str, capsys: pytest.Cap
 
 
 def test_an_interrupt_is_status_130(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*, fix: bool, as_json: bool) -> int:
+    def interrupted(**options: bool) -> int:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(doctor, "main", interrupted)
@@ -53,7 +53,7 @@ def test_an_interrupt_is_status_130(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_error_of_the_lab_is_no_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def failed(*, fix: bool, as_json: bool) -> int:
+    def failed(**options: bool) -> int:
         raise LabError("nothing works", likely="no power", look="the plug")
 
     monkeypatch.setattr(doctor, "main", failed)
@@ -77,28 +77,3 @@ def test_a_reader_who_leaves_early_is_no_error() -> None:
 def test_the_module_is_the_command() -> None:
     done = subprocess.run([sys.executable, "-m", "labkit", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"labkit {labkit.__version__}\n"
-
-
-@pytest.mark.parametrize("fixed", [[], ["removed run directory /run/labkit/lab-1"]])
-@pytest.mark.parametrize("wrong", [False, True])
-def test_the_page_of_the_doctor(
-    fixed: list[str], wrong: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    findings = [
-        doctor.Finding(about="kernel", says="Linux 6.18"),
-        doctor.Finding(about="manual", says="missing", likely="it is small", remedy="apt install man-db", minor=True),
-    ]
-    if wrong:
-        findings.append(doctor.Finding(about="images", says="none", likely="not built", remedy="labkit image build x"))
-    monkeypatch.setattr(doctor, "examine", lambda: findings)
-    monkeypatch.setattr(doctor, "bury", lambda: fixed)
-    assert cli.main(["doctor", "--fix"]) == int(wrong)
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"labkit: {fixed[0] if fixed else 'nothing to bury'}"
-    assert lines[1:5] == [
-        "  ok     kernel      Linux 6.18",
-        "  note   manual      missing",
-        "                     likely: it is small",
-        "                     do:     apt install man-db",
-    ]
-    assert lines[-1] == ("1 of these stop the lessons." if wrong else "This machine can do the lessons.")

@@ -22,7 +22,8 @@ FLOORS = (
     ("learn",),
     ("view",),
 )
-ATTIC = len(FLOORS)  # lab, doctor, cli: the front door
+ATTIC = len(FLOORS)
+FRONT_DOOR = {"doctor"}  # a room there, beside the modules lab and cli
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -66,7 +67,7 @@ def test_tiny_stands_alone() -> None:
 
 def test_every_room_is_on_the_plan() -> None:
     rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-    assert rooms <= {room for rooms_there in FLOORS for room in rooms_there}
+    assert rooms <= {room for rooms_there in FLOORS for room in rooms_there} | FRONT_DOOR
 
 
 def test_no_module_reaches_for_a_siblings_private_name() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from labkit.agent.look import KINDS
 from labkit.errors import StepError, errno_name
 from labkit.learn import Check, Fault, Lesson, Predict, Question, Quiz, seen
 from labkit.learn.asking import Renewable, after
 from labkit.learn.judging import LabLike
+from labkit.learn.needs import A_CONTAINER, EVERY_LESSON
 from labkit.linux.constants import SIGKILL
+from labkit.linux.nsfs import KINDS
 from labkit.namespaces.files import WriteFile
 from labkit.namespaces.ports import Listen
 from labkit.namespaces.processes import Exec, Kill
@@ -304,4 +305,5 @@ LESSON = Lesson(
     checks=(DOORS, QUIET),
     faults=(HELD,),
     quiz=Quiz.of("nb01", own=QUESTIONS, recall=("nb00/undone", "nb00/not-empty")),
+    needs=(*EVERY_LESSON, *A_CONTAINER),
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from labkit.agent.look import KINDS
 from labkit.cgroups.make import MakeCgroup, RemoveCgroup
 from labkit.container import spec
 from labkit.errors import StepError
@@ -13,7 +12,9 @@ from labkit.learn import Check, Fault, Lesson, Predict, Question, Quiz, seen
 from labkit.learn.asking import Renewable
 from labkit.learn.beside import IMAGE
 from labkit.learn.judging import LabLike
+from labkit.learn.needs import A_CONTAINER, EVERY_LESSON, Need
 from labkit.linux.constants import CAP_SYS_ADMIN
+from labkit.linux.nsfs import KINDS
 from labkit.namespaces.mounts import MakePrivate
 from labkit.namespaces.privileges import DropCapabilities
 from labkit.namespaces.processes import Exec, Kill
@@ -320,4 +321,5 @@ LESSON = Lesson(
     checks=(ON_AIR, SCHOOL),
     faults=(LEFTOVER,),
     quiz=Quiz.of("nb02", own=QUESTIONS, recall=("nb01/plain-fork", "nb01/same-port")),
+    needs=(*EVERY_LESSON, *A_CONTAINER, Need.CGROUP, Need.PYTHON),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from labkit.learn import NUMBER, Check, Fault, Lesson, Predict, Question, Quiz, seen
 from labkit.learn.asking import Renewable, after
 from labkit.learn.check import Predicate
+from labkit.learn.needs import A_CONTAINER, EVERY_LESSON
 from labkit.linux.constants import SIGKILL
 from labkit.namespaces.names import MakeMessageQueue, SetHostname
 from labkit.namespaces.processes import Kill
@@ -282,4 +283,5 @@ LESSON = Lesson(
     checks=(OWN_NAME, STUDIO),
     faults=(ZOMBIES,),
     quiz=Quiz.of("nb03", own=QUESTIONS, recall=("nb01/plain-fork", "nb02/own-kinds")),
+    needs=(*EVERY_LESSON, *A_CONTAINER),
 )

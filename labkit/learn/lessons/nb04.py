@@ -7,6 +7,7 @@ from labkit.learn import Check, Fault, Lesson, Predict, Question, Quiz, seen
 from labkit.learn.asking import Renewable, after
 from labkit.learn.check import Predicate
 from labkit.learn.judging import LabLike
+from labkit.learn.needs import A_CONTAINER, EVERY_LESSON
 from labkit.namespaces.files import MakeDirectory
 from labkit.namespaces.filesystems import MountProc
 from labkit.namespaces.mounts import Bind, MakePrivate, MakeSlave, Mount, RemountReadOnly
@@ -300,4 +301,5 @@ LESSON = Lesson(
     checks=(AT_HOME, CELL),
     faults=(COVERED,),
     quiz=Quiz.of("nb04", own=QUESTIONS, recall=("nb03/kill-one", "nb03/fresh-name")),
+    needs=(*EVERY_LESSON, *A_CONTAINER),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from labkit.errors import StepError
 from labkit.learn import Check, Fault, Lesson, Predict, Question, Quiz, seen
 from labkit.learn.asking import Renewable, after
+from labkit.learn.needs import A_CONTAINER, EVERY_LESSON, Need
 from labkit.namespaces.dumpable import SetDumpable
 from labkit.namespaces.files import MakeDirectory, Remove
 from labkit.namespaces.names import SetHostname
@@ -291,4 +292,5 @@ LESSON = Lesson(
     checks=(OTHER_ROOT, ROOTLESS),
     faults=(FORGOTTEN,),
     quiz=Quiz.of("nb05", own=QUESTIONS, recall=("nb03/two-deep", "nb04/moved-by-chroot")),
+    needs=(*EVERY_LESSON, *A_CONTAINER, Need.USER, Need.TIME, Need.IDS, Need.ROOTLESS),
 )

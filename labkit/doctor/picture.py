@@ -1,0 +1,29 @@
+"""The report as a table in the notebook: green, yellow and red, and the word for each."""
+
+from __future__ import annotations
+
+from labkit.doctor.finding import Finding, Report
+from labkit.steps.display import register
+from labkit.view.markup import Markup, code, document, join, table, tag
+
+#: the colours of `labkit.view.palette` that mean go, look and stop here
+_CHIPS = {"ok": "lk-b3", "note": "lk-b4", "WRONG": "lk-b6"}
+
+
+def install() -> None:
+    """Let a notebook show reports as tables. Harmless to repeat."""
+    register(Report, lambda report: {"text/html": report_html(report)})
+
+
+def report_html(report: Report) -> str:
+    """All findings by their groups, the verdict as the caption."""
+    groups = [(title, [_row(finding) for finding in findings]) for title, findings in report.groups]
+    return document(table(report.verdict, ("", "", ""), groups))
+
+
+def _row(finding: Finding) -> tuple[Markup, str, Markup]:
+    chip = tag("span", finding.mark, css=f"lk-chip {_CHIPS[finding.mark]}")
+    lines = [tag("div", finding.says)]
+    for name, text in finding.details:
+        lines.append(tag("div", tag("span", f"{name}: ", css="lk-dim"), code(text) if name == "do" else text))
+    return chip, finding.about, join(lines)
