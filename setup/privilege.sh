@@ -2,6 +2,7 @@
 # The agent as root for an ordinary user: one sudo rule for one command without arguments.
 
 LIBEXEC=/usr/local/libexec/labkit
+RULE_FOR=$(id -un) # vm/provision.sh, as root, installs the rule for another
 RULES=/etc/sudoers.d/labkit
 
 agent_files() { # what the agent imports, and nothing else: no compiled file, no symlink
@@ -14,7 +15,13 @@ agent_is_current() { # root's copy equals this checkout, and the rule lets us st
     while read -r file; do
         cmp -s "$file" "$LIBEXEC/lib/$file" || return 1
     done < <(agent_files)
-    sudo -n -l "$LIBEXEC/agent" >/dev/null 2>&1
+    rule_is_there
+}
+
+rule_is_there() {
+    local other=()
+    [[ $RULE_FOR == "$(id -un)" ]] || other=(-U "$RULE_FOR")
+    sudo -n "${other[@]}" -l "$LIBEXEC/agent" >/dev/null 2>&1
 }
 
 sudo_rule() { # ask | yes | no
@@ -25,7 +32,7 @@ sudo_rule() { # ask | yes | no
         return 0
     fi
     ! agent_is_current || return 0
-    if [[ $mode == ask ]] && sudo -n -l "$LIBEXEC/agent" >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
+    if [[ $mode == ask ]] && rule_is_there && sudo -n true 2>/dev/null; then
         mode=yes # asked and answered; only the code has changed since
     fi
     if [[ $mode == ask ]]; then
@@ -61,13 +68,13 @@ EOF
 }
 
 rule() {
-    printf '%s ALL=(root) NOPASSWD: %s/agent ""' "$(id -un)" "$LIBEXEC"
+    printf '%s ALL=(root) NOPASSWD: %s/agent ""' "$RULE_FOR" "$LIBEXEC"
 }
 
 install_rule() {
     local file scratch
-    if [[ ! $(id -un) =~ ^[a-z_][a-z0-9_-]*$ ]]; then
-        echo "the user name $(id -un) would have to be escaped in $RULES; write the rule by hand: visudo -f $RULES"
+    if [[ ! $RULE_FOR =~ ^[a-z_][a-z0-9_-]*$ ]]; then
+        echo "the user name $RULE_FOR would have to be escaped in $RULES; write the rule by hand: visudo -f $RULES"
         return 1
     fi
     # Root's copy first, whole or not at all; then the rule that makes it worth something.
@@ -98,7 +105,7 @@ install_rule() {
 }
 
 other_rules() { # the lines of other users of this machine
-    as_root sh -c "cat $RULES 2>/dev/null || true" | grep -v -e '^#' -e "^$(id -un) " || true
+    as_root sh -c "cat $RULES 2>/dev/null || true" | grep -v -e '^#' -e "^$RULE_FOR " || true
 }
 
 remove_everything() {

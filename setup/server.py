@@ -1,6 +1,7 @@
 """Start, find and stop the JupyterLab of this checkout. Standard library only.
 
     python setup/server.py start PORT | address | stop
+    python setup/server.py serve PORT ADDRESS | wait        for systemd: see vm/labkit.service.in
 
 The server is known by pid, start time and boot id, written to `.lab/server.json`; never by its name.
 """
@@ -28,6 +29,7 @@ FILE = STATE / "server.json"
 LOG = STATE / "jupyter.log"
 TRIES = 3
 PATIENCE = 60.0
+A_SERVICES_PATIENCE = 300.0  # a machine in software emulation takes its time
 
 
 def start(first_port: int) -> None:
@@ -49,30 +51,65 @@ def start(first_port: int) -> None:
 
 def launch(port: int) -> dict[str, Any]:
     """Start one server in a session of its own, and write down who it is."""
-    token = STATE / "token"  # in a file of mode 0600: a command line is for all to read
-    if not token.exists():
-        descriptor = os.open(token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        os.write(descriptor, secrets.token_hex(24).encode())
-        os.close(descriptor)
-    command = [sys.executable, "-m", "jupyterlab", f"--config={ROOT / 'setup/jupyter/jupyter_server_config.py'}"]
-    command += [f"--ServerApp.root_dir={ROOT}", f"--ServerApp.port={port}"]
-    seed_settings()
+    command, environment = prepare(port)
     with LOG.open("wb") as log:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=surroundings(token),
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # a closed terminal is not a reason to stop
         )
-    server = {"pid": process.pid, "born": born(process.pid), "boot": boot(), "port": port, "token": token.read_text()}
+    return write_down(process.pid, port)
+
+
+def serve(port: int, address: str) -> None:
+    """Become the server, on `address`; who started us reads its log and takes care of it. Never returns."""
+    stop()  # one that ./lab up has started: there is one server for a checkout
+    command, environment = prepare(port)
+    write_down(os.getpid(), port)
+    os.chdir(ROOT)
+    os.execve(command[0], [*command, f"--ServerApp.ip={address}"], environment)
+
+
+def prepare(port: int) -> tuple[list[str], dict[str, str]]:
+    """The command of a server and its environment; makes what it wants to find."""
+    token = STATE / "token"  # in a file of mode 0600: a command line is for all to read
+    if not token.exists():
+        fresh = token.with_suffix(".new")  # an empty token, on a full disk, would let everybody in
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_hex(24))
+        fresh.replace(token)
+    command = [sys.executable, "-m", "jupyterlab", f"--config={ROOT / 'setup/jupyter/jupyter_server_config.py'}"]
+    command += [f"--ServerApp.root_dir={ROOT}", f"--ServerApp.port={port}"]
+    seed_settings()
+    return command, surroundings(token)
+
+
+def write_down(pid: int, port: int) -> dict[str, Any]:
+    """Who the server is, so that `address` and `stop` find it."""
+    token = (STATE / "token").read_text()
+    server = {"pid": pid, "born": born(pid), "boot": boot(), "port": port, "token": token}
     fresh = FILE.with_suffix(".new")
     fresh.touch(mode=0o600)
     fresh.write_text(json.dumps(server))
     fresh.replace(FILE)
     return server
+
+
+def wait() -> None:
+    """Return when the server that `serve` has become answers; it may not even have written down who it is."""
+    end = time.monotonic() + A_SERVICES_PATIENCE
+    while time.monotonic() < end:
+        server = load()
+        if server and answers(server, patience=end - time.monotonic()):
+            return
+        if server and not alive(server):
+            sys.exit("JupyterLab ended before it answered")
+        time.sleep(0.2)
+    sys.exit(f"JupyterLab does not answer after {A_SERVICES_PATIENCE:.0f} seconds")
 
 
 def seed_settings() -> None:
@@ -188,6 +225,10 @@ def main() -> None:
         case ["address"]:
             server = load() or sys.exit("JupyterLab is not running; start it with ./lab up")
             print(f"http://127.0.0.1:{server['port']}/lab/tree/notebooks/index.md?token={server['token']}")
+        case ["serve", port, address]:
+            serve(int(port), address)
+        case ["wait"]:
+            wait()
         case ["stop"]:
             print("JupyterLab is stopped" if load() else "JupyterLab was not running")
             stop()

@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# Make a Debian or Ubuntu the course's machine: packages, the project in its place, images, and a JupyterLab that
+# systemd starts as an ordinary user. For Vagrant, cloud-init, Lima, `./lab vm --build` (a tree where no systemd runs)
+# and a lab PC.
+#
+# Run it as often as you like. Each part looks at what is there, so that a run that was killed, or that ran out of
+# disk, goes on where it stopped, and one that finds all done needs no network.
+set -euo pipefail
+umask 022
+export LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 # root leaves no .pyc in the user's directory
+
+SOURCE=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
+ROOT=/var/lib/labkit # until the project is in its place
+cd "$SOURCE"
+{ : <&0; } 2>/dev/null || exec </dev/null
+
+# shellcheck source=setup/lib.sh
+source setup/lib.sh
+# shellcheck source=setup/packages.sh
+source setup/packages.sh
+# shellcheck source=setup/python.sh
+source setup/python.sh
+# shellcheck source=setup/privilege.sh
+source setup/privilege.sh
+# shellcheck source=vm/machine.sh
+source vm/machine.sh
+
+STATE=$ROOT/provision # root's logs and lock: those in the project's .lab belong to the user
+
+usage() {
+    cat <<'END'
+usage: sudo vm/provision.sh [--vm] [--user NAME] [--place DIRECTORY] [--port N]
+
+  --vm       this machine is made for the course: make the user, answer on all its addresses (a port that the
+             host forwards does not arrive on loopback), greet who logs in, keep no downloads
+  --user     whose JupyterLab it is: vagrant with --vm, else whoever called sudo
+  --place    where the project goes: labkit in that user's home, or this directory itself if it is that user's
+  --port     JupyterLab's port: 8888
+END
+}
+
+main() {
+    local vm='' port=8888 address=127.0.0.1
+    OWNER='' PLACE=''
+    while (($#)); do
+        case $1 in
+            --vm) vm=yes address=0.0.0.0 ;;
+            --user) OWNER=${2:?--user wants a name} && shift ;;
+            --place) PLACE=${2:?--place wants a directory} && shift ;;
+            --port) port=${2:?--port wants a number} && shift ;;
+            -h | --help) usage && return ;;
+            *) fail "read the command line" "there is no option $1" "vm/provision.sh --help" ;;
+        esac
+        shift
+    done
+    ((EUID == 0)) || fail "begin" "$(id -un) is not root, and packages, a service and a sudo rule are root's affair" \
+        "sudo vm/provision.sh; without sudo: ./lab up"
+    : "${OWNER:=${vm:+vagrant}}" "${OWNER:=${SUDO_USER:-}}"
+    mkdir -p "$ROOT" || fail "begin" "$ROOT cannot be made" "is the file system full, or read-only? df /var; findmnt /var"
+    open_state
+    the_user "$vm"
+    packages need want machine
+    put_in_place
+    cd "$PLACE"
+    the_agent
+    as_owner "install Python packages" "is the package index reachable? The same command again goes on where it stopped" \
+        ./lab up --no-start
+    PYTHON=$PLACE/.venv/bin/python
+    images
+    as_owner "gather the fonts for plots" "rm -r ~$OWNER/.cache/matplotlib" "$PYTHON" -c 'import matplotlib.font_manager'
+    user_namespaces
+    delegation
+    [[ -z $vm ]] || greeting "$port"
+    service "$port" "$address"
+    [[ -z $vm ]] || drop_downloads
+}
+
+the_user() { # VM: the one whose course it is; sets HOUSE, and PLACE unless it was given
+    if [[ -z $OWNER ]]; then
+        fail "choose the user" "this was not called through sudo, so nobody says who the student is" \
+            "vm/provision.sh --user NAME (or --vm on a machine made for the course)"
+    fi
+    if [[ ! $OWNER =~ ^[a-z_][a-z0-9_-]*$ ]]; then
+        fail "choose the user" "the name $OWNER cannot be written into a sudo rule as it is" "vm/provision.sh --user NAME"
+    fi
+    if ! id "$OWNER" >/dev/null 2>&1; then
+        [[ -n $1 ]] || fail "choose the user" "there is no user $OWNER on this machine" "adduser $OWNER"
+        task "make the user $OWNER" "is / writable, and not full? df /" useradd --create-home --shell /bin/bash "$OWNER"
+    fi
+    [[ $(id -u "$OWNER") != 0 ]] || fail "choose the user" "JupyterLab shall not run as root" "vm/provision.sh --user NAME"
+    HOUSE=$(getent passwd "$OWNER" | cut -d: -f6)
+    if [[ -z $PLACE && $(stat -c %U "$SOURCE") == "$OWNER" && -z $1 ]]; then
+        PLACE=$SOURCE
+    fi
+    : "${PLACE:=$HOUSE/labkit}"
+}
+
+put_in_place() { # the project as it is here, without touching what the student has changed there
+    ROOT=$PLACE
+    [[ $PLACE != "$SOURCE" ]] || return 0
+    task "put the project into its place" "is there room? df $HOUSE" send_project
+    sed 's/^/note: /' "$STATE/log/put-the-project-into-its-place.log" >&2
+}
+
+send_project() {
+    tar -C "$SOURCE" --exclude-vcs --exclude-from=vm/not-placed.txt -cf - . |
+        owner bash -c "$(<vm/place.sh)" place "$PLACE"
+}
+
+the_agent() { # root's copy of it, and the rule that lets the user start it
+    RULE_FOR=$OWNER
+    agent_is_current ||
+        task "install the sudo rule" "look at the lines above; visudo -c shows a rule that sudo refuses" install_rule
+}
+
+owner() { # COMMAND...: as the user, in the user's surroundings
+    runuser -u "$OWNER" -- env -u XDG_DATA_HOME -u XDG_CONFIG_HOME -u XDG_CACHE_HOME \
+        HOME="$HOUSE" USER="$OWNER" LOGNAME="$OWNER" PIP_CACHE_DIR="${PIP_CACHE_DIR:-$PLACE/.lab/pip}" "$@"
+}
+
+as_owner() { # TITLE REMEDY COMMAND...
+    task "$1" "$2" owner "${@:3}"
+}
+
+drop_downloads() { # half a gigabyte that a second machine would have to carry as well
+    apt-get -q clean
+    rm -rf "$PLACE/.lab/pip"
+}
+
+main "$@"
