@@ -19,9 +19,6 @@ or what to do next). Nothing is swallowed, and nothing is printed and carried on
 
 from __future__ import annotations
 
-import errno as errno_names
-import os
-
 
 class LabError(Exception):
     """What happened, and if known the likely cause and where to look next."""
@@ -94,10 +91,20 @@ class LearnError(LabError):
 
 
 def errno_name(number: int) -> str:
-    """``EINVAL`` for 22; the number itself where the kernel knows more than Python."""
-    return errno_names.errorcode.get(number, f"errno {number}")
+    """``EINVAL`` for 22, on whatever system; the number itself where the kernel knows more than labkit."""
+    from labkit.linux.constants import decode  # who makes no mistake needs no tables
+
+    text = decode("ERRNO", number)
+    return f"errno {number}" if text.isdigit() else text
+
+
+def errno_meaning(number: int) -> str:
+    """``Invalid argument`` for 22, as Linux says it."""
+    from labkit.linux.constants.errnos import MEANINGS
+
+    return MEANINGS.get(number, f"Unknown error {number}")
 
 
 def errno_text(number: int) -> str:
     """``EINVAL (Invalid argument)``."""
-    return f"{errno_name(number)} ({os.strerror(number)})" if number else "not sent to the kernel"
+    return f"{errno_name(number)} ({errno_meaning(number)})" if number else "not sent to the kernel"

@@ -12,10 +12,26 @@ from __future__ import annotations
 import os
 import signal
 
+from labkit.linux.constants.signals import (
+    SIGABRT,
+    SIGBUS,
+    SIGCHLD,
+    SIGFPE,
+    SIGILL,
+    SIGKILL,
+    SIGRTMAX,
+    SIGRTMIN,
+    SIGSEGV,
+    SIGSTOP,
+    SIGSYS,
+    SIGTRAP,
+)
+
 #: not passed on: the kernel's own answers to what the receiver did, and those that cannot be caught
-_NOT = {"SIGKILL", "SIGSTOP", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGSYS", "SIGABRT"}
-#: what an init has blocked when it begins to serve, so that nothing is lost before it listens
-WAITED = tuple(sorted(int(n) for n in signal.valid_signals() if getattr(n, "name", "") not in _NOT))
+_NOT = (SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT)
+#: what an init has blocked when it begins to serve, so that nothing is lost before it listens; those between the
+#: kernel's first real-time signal and SIGRTMIN are for the threads of the C library
+WAITED = tuple(n for n in (*range(1, SIGSYS + 1), *range(SIGRTMIN, SIGRTMAX + 1)) if n not in _NOT)
 
 
 def serve(main: int) -> None:
@@ -32,5 +48,5 @@ def serve(main: int) -> None:
                 code = os.waitstatus_to_exitcode(status)
                 os._exit(code if code >= 0 else 128 - code)
         number = signal.sigwait(WAITED)
-        if number != signal.SIGCHLD:
+        if number != SIGCHLD:
             os.kill(main, number)

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     Message = dict[str, Any]
 
 _LARGEST = 60_000
-_ROOM = socket.CMSG_SPACE(64 * 4)  # for 64 descriptors
-_RIGHTS = (socket.SOL_SOCKET, socket.SCM_RIGHTS)
+_MOST = 64  # descriptors beside a message
 
 
 class Closed(Exception):
@@ -61,11 +60,12 @@ def send(sock: socket.socket, message: Message, fds: Sequence[int] = ()) -> None
 def receive(sock: socket.socket, *, wait: bool = True) -> tuple[Message, list[int]]:
     """The next message and its descriptors (close-on-exec). Raises `Closed` at the end, or BlockingIOError."""
     flags = socket.MSG_CMSG_CLOEXEC | (0 if wait else socket.MSG_DONTWAIT)
+    room, rights = socket.CMSG_SPACE(_MOST * 4), (socket.SOL_SOCKET, socket.SCM_RIGHTS)
     try:
-        raw, beside, _, _ = sock.recvmsg(_LARGEST + 4096, _ROOM, flags)  # socket.recv_fds forgets the flags (3.11)
+        raw, beside, _, _ = sock.recvmsg(_LARGEST + 4096, room, flags)  # socket.recv_fds forgets the flags (3.11)
     except ConnectionResetError as error:
         raise Closed from error
-    fds = [fd for level, kind, data in beside if (level, kind) == _RIGHTS for fd in memoryview(data).cast("i")]
+    fds = [fd for level, kind, data in beside if (level, kind) == rights for fd in memoryview(data).cast("i")]
     try:
         if not raw:
             raise Closed

@@ -9,12 +9,12 @@ from __future__ import annotations
 import itertools
 import os
 import shlex
-import signal as signals
 from collections.abc import Callable, Mapping, Sequence
 
 from labkit.container.spec import PLACES
 from labkit.errors import ImageError, SpecError
 from labkit.linux import nsfs
+from labkit.linux.constants import SIGRTMAX
 from labkit.namespaces.processes import PATH, Environment
 
 _STRING_MAX = 131072  # MAX_ARG_STRLEN: execve(2) "Limits on size of arguments and environment"
@@ -153,6 +153,6 @@ def _number(text: str) -> bool:
 
 def signal_of(signal: int) -> int:
     """The number of a signal."""
-    if isinstance(signal, int) and 0 < signal <= signals.SIGRTMAX:
+    if isinstance(signal, int) and 0 < signal <= SIGRTMAX:
         return int(signal)
-    raise SpecError(f"{signal!r} is no signal", look=f"signal.SIGTERM, or a number up to {int(signals.SIGRTMAX)}")
+    raise SpecError(f"{signal!r} is no signal", look=f"signal.SIGTERM, or a number up to {SIGRTMAX}")

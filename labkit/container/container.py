@@ -8,11 +8,11 @@ found, 126 not executable, 128+n ended by signal n.
 from __future__ import annotations
 
 import itertools
-import signal as signals
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from labkit.container.spec import Spec
+from labkit.linux.constants import SIGKILL
 from labkit.steps.backends.base import Ended, Start
 from labkit.steps.display import Shown
 from labkit.steps.fact import PROBES, Fact
@@ -58,7 +58,7 @@ class Container(Shown):
             self._ended(self._engine.wait(self, timeout))
         return self.returncode
 
-    def kill(self, signal: int = signals.SIGKILL) -> None:
+    def kill(self, signal: int = SIGKILL) -> None:
         """Send `signal` to its first process. One that has ended is not an error."""
         if self.returncode is None:
             self._engine.kill(self, signal)

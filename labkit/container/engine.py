@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from errno import E2BIG, ENOENT, ENOTDIR
 from typing import Protocol
 
 from labkit.container import joining, looking, spec
@@ -29,6 +28,7 @@ from labkit.container.names import image_of, name_of
 from labkit.container.spec import Spec
 from labkit.container.terminal import Terminal
 from labkit.errors import HostDied, SpecError, StepError, errno_text
+from labkit.linux.constants import E2BIG, ENOENT, ENOTDIR
 from labkit.steps.backends.base import Backend, CallFailed, Ended, Part, Row, Start
 from labkit.steps.call import Call
 from labkit.steps.explain import TABLE

@@ -6,13 +6,11 @@ See: pty(7), ioctl_tty(2) "TIOCSWINSZ".
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import signal
 import struct
-import termios
 
 from labkit.container.container import Container
+from labkit.linux.constants import SIGKILL
 
 
 class Terminal:
@@ -23,6 +21,9 @@ class Terminal:
 
     def resize(self, rows: int, columns: int) -> None:
         """Tell the programs inside how large their screen is; they get SIGWINCH."""
+        import fcntl  # not everywhere where a recorded lesson is shown
+        import termios
+
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def close(self) -> None:
@@ -32,5 +33,5 @@ class Terminal:
             self.fd = -1
             with contextlib.suppress(Exception):  # the lab may be gone already, and with it the shell
                 if self.process.wait(0.5) is None:
-                    self.process.kill(signal.SIGKILL)
+                    self.process.kill(SIGKILL)
                     self.process.wait(1)

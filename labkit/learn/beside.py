@@ -6,12 +6,12 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from labkit.agent.look import KINDS
 from labkit.cgroups.make import MakeCgroup
 from labkit.container.spec import LAB
 from labkit.errors import LabError, StepError, errno_name
 from labkit.learn import seen
 from labkit.learn.asking import Renewable
+from labkit.linux.nsfs import KINDS
 from labkit.namespaces.files import WriteFile
 from labkit.namespaces.filesystems import BuildDev, HidePaths, MountProc, MountSysfs
 from labkit.namespaces.mounts import MakePrivate, Mount

@@ -14,7 +14,6 @@ See: open(2) "O_APPEND", fsync(2), flock(2).
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import stat
@@ -24,11 +23,18 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+try:
+    import fcntl
+except ImportError:  # Windows; O_APPEND alone has to do there
+    fcntl = None  # type: ignore[assignment]
+
 if TYPE_CHECKING:
     from labkit.learn.table import Table
 
 Record = dict[str, Any]
 VERSION = 1
+#: O_NONBLOCK: opening a fifo without a reader would wait for ever; on a file it means nothing
+_FLAGS = ("O_RDWR", "O_APPEND", "O_CREAT", "O_CLOEXEC", "O_NONBLOCK", "O_BINARY")  # those that the system has
 _PATIENCE = 1.0  # seconds to wait for another notebook's line; a lock on some network file systems never comes
 
 
@@ -106,12 +112,11 @@ class Book:
 def _append(file: str, records: Iterable[Record]) -> None:
     lines = "".join(json.dumps(record) + "\n" for record in records).encode()
     os.makedirs(os.path.dirname(file) or ".", exist_ok=True)
-    # O_NONBLOCK: opening a fifo without a reader would wait for ever; on a file it means nothing
-    fd = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+    fd = os.open(file, sum(getattr(os, flag, 0) for flag in _FLAGS), 0o600)
     try:
         _lock(fd)
         size = os.fstat(fd).st_size
-        if size and os.pread(fd, 1, size - 1) != b"\n":  # the last writer was cut off: do not add to its half line
+        if size and _last(fd) != b"\n":  # the last writer was cut off: do not add to its half line
             lines = b"\n" + lines
         if os.write(fd, lines) != len(lines):
             raise OSError(28, os.strerror(28), file)
@@ -121,9 +126,14 @@ def _append(file: str, records: Iterable[Record]) -> None:
         os.close(fd)  # and with it the lock
 
 
+def _last(fd: int) -> bytes:
+    os.lseek(fd, -1, os.SEEK_END)
+    return os.read(fd, 1)
+
+
 def _lock(fd: int) -> None:
     deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline:
+    while fcntl and time.monotonic() < deadline:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return

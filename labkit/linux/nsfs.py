@@ -16,7 +16,6 @@ See: ioctl_ns(2) (once ioctl_nsfs(2)), namespaces(7), setns(2).
 
 from __future__ import annotations
 
-import fcntl
 import os
 import struct
 
@@ -99,6 +98,12 @@ def flags_of(names: tuple[str, ...] | list[str]) -> int:
     return flags
 
 
+def _ioctl(fd: int, request: int) -> int:
+    from fcntl import ioctl  # here, since `KINDS` is of use where there is no Linux too
+
+    return ioctl(fd, request)
+
+
 def identity(fd: int) -> int:
     """The inode number. While the namespace lives, nothing else has it; afterwards it may be used again."""
     return os.fstat(fd).st_ino
@@ -106,7 +111,7 @@ def identity(fd: int) -> int:
 
 def nstype(fd: int) -> int:
     """The CLONE_NEW* flag of an open namespace. Raises OSError ENOTTY for a file that is none."""
-    return fcntl.ioctl(fd, NS_GET_NSTYPE)
+    return _ioctl(fd, NS_GET_NSTYPE)
 
 
 def kind(fd: int) -> str:
@@ -119,7 +124,7 @@ def userns(fd: int) -> int:
 
     Raises PermissionError if the owner lies outside the caller's own user namespace.
     """
-    return fcntl.ioctl(fd, NS_GET_USERNS)
+    return _ioctl(fd, NS_GET_USERNS)
 
 
 def parent(fd: int) -> int:
@@ -128,16 +133,18 @@ def parent(fd: int) -> int:
     Raises PermissionError at the outermost one or where the parent is out of the caller's sight,
     OSError EINVAL for the kinds that form no tree.
     """
-    return fcntl.ioctl(fd, NS_GET_PARENT)
+    return _ioctl(fd, NS_GET_PARENT)
 
 
 def owner_uid(fd: int) -> int:
     """The user who made this *user* namespace, as an id in the caller's one. OSError EINVAL for other kinds."""
-    word = fcntl.ioctl(fd, NS_GET_OWNER_UID, struct.pack("I", 0))
+    from fcntl import ioctl
+
+    word = ioctl(fd, NS_GET_OWNER_UID, struct.pack("I", 0))
     uid: int = struct.unpack("I", word)[0]
     return uid
 
 
 def of_socket(fd: int) -> int:
     """A new file descriptor of the network namespace in which a socket was born. Needs CAP_NET_ADMIN there."""
-    return fcntl.ioctl(fd, SIOCGSKNS)
+    return _ioctl(fd, SIOCGSKNS)

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from errno import ENOSYS, EPERM
 
 from labkit.linux import capabilities
 from labkit.linux.calls import Intent, capset, keyctl_join_session_keyring, prctl
-from labkit.linux.constants import PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS
+from labkit.linux.constants import (
+    ENOSYS,
+    EPERM,
+    PR_CAP_AMBIENT,
+    PR_CAP_AMBIENT_RAISE,
+    PR_CAPBSET_DROP,
+    PR_SET_NO_NEW_PRIVS,
+)
 from labkit.linux.signatures import signature
 from labkit.steps.step import Step
 

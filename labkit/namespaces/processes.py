@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from errno import EACCES, ENOENT, ENOTDIR
 from shlex import quote
 
 from labkit.agent.init import WAITED
 from labkit.linux.calls import Intent, Pid, close_range, execve, ioctl, kill, rt_sigprocmask, setsid, wait4
-from labkit.linux.constants import CLOSE_RANGE_CLOEXEC, SIG_BLOCK, SIGKILL, TIOCSCTTY, decode
+from labkit.linux.constants import CLOSE_RANGE_CLOEXEC, EACCES, ENOENT, ENOTDIR, SIG_BLOCK, SIGKILL, TIOCSCTTY, decode
 from labkit.steps.shell import pid_of
 from labkit.steps.step import Step
 

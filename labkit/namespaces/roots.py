@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from errno import EEXIST
 from shlex import quote
 
 from labkit.linux.calls import Intent, chdir, chroot, mkdir, pivot_root, umount2, unlink
-from labkit.linux.constants import AT_REMOVEDIR, MNT_DETACH
+from labkit.linux.constants import AT_REMOVEDIR, EEXIST, MNT_DETACH
 from labkit.steps.step import Step
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from errno import EEXIST
 
 from labkit.linux import nsfs
 from labkit.linux.calls import (
@@ -21,7 +20,7 @@ from labkit.linux.calls import (
     setns,
     unshare,
 )
-from labkit.linux.constants import CLONE_INTO_CGROUP, MS_BIND, O_CREAT, O_DIRECTORY, O_RDONLY
+from labkit.linux.constants import CLONE_INTO_CGROUP, EEXIST, MS_BIND, O_CREAT, O_DIRECTORY, O_RDONLY
 from labkit.steps.shell import pid_of
 from labkit.steps.step import Step
 

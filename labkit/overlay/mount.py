@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from errno import EEXIST
 
 from labkit.linux.calls import Intent, mkdir, mount
+from labkit.linux.constants import EEXIST
 from labkit.steps.shell import mount_options
 from labkit.steps.step import Step
 

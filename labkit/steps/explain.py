@@ -8,7 +8,8 @@ the student can do. What is not in the table gets the manual page.
 
 from __future__ import annotations
 
-from errno import (
+from labkit.errors import StepError
+from labkit.linux.constants import (
     E2BIG,
     EACCES,
     EADDRINUSE,
@@ -26,8 +27,6 @@ from errno import (
     EPERM,
     EUSERS,
 )
-
-from labkit.errors import StepError
 from labkit.steps.step import Step
 
 TABLE: dict[tuple[str, int], tuple[str, str]] = {

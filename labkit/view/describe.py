@@ -9,12 +9,11 @@ change), "taken" (its calls as they were made, and what did change), "failed".
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from typing import Any
 
-from labkit.errors import LabError, StepError, errno_name
+from labkit.errors import LabError, StepError, errno_meaning, errno_name
 from labkit.steps.call import Call, render
 from labkit.steps.plan import Plan
 from labkit.steps.snapshot import Change
@@ -99,7 +98,7 @@ def call(made: Call) -> Json:
         "name": made.name,
         "man": f"{made.name}(2)",
         "result": "" if made.refused else result,
-        "meaning": os.strerror(made.errno) if made.errno else "",
+        "meaning": errno_meaning(made.errno) if made.errno else "",
         "refused": made.refused,
         "failed": made.failed,
         "µs": made.nanoseconds / 1000,
@@ -134,7 +133,7 @@ def error(fault: LabError) -> Json:
         "message": fault.message,
         "likely": fault.likely or "",
         "look": fault.look or "",
-        "errno": f"{errno_name(known)}: {os.strerror(known)}" if known else "",
+        "errno": f"{errno_name(known)}: {errno_meaning(known)}" if known else "",
     }
 
 

@@ -20,9 +20,8 @@ See: the manual page of the call, and the header that it names.
 
 from __future__ import annotations
 
-import errno
-
 from labkit.linux.constants.caps import *
+from labkit.linux.constants.errnos import *
 from labkit.linux.constants.files import *
 from labkit.linux.constants.groups import Group, select
 from labkit.linux.constants.ioctls import *
@@ -45,7 +44,7 @@ GROUPS: dict[str, tuple[str, str, int, str]] = {
     "CLOCK": ("", "CLOCK_", -1, "decimal"),
     "CLONE": ("CLONE_", "SIG -SIG_", 0x7F, "hex"),
     "CLOSE_RANGE": ("CLOSE_RANGE_", "", 0, "hex"),
-    "ERRNO": ("", "E", -1, "decimal"),
+    "ERRNO": ("", "E -EXT4_ -EDEADLOCK -ENOTSUP -EWOULDBLOCK", -1, "decimal"),
     "F": ("", "F_ -F_SEAL", -1, "decimal"),
     "FD": ("", "AT_FDCWD", -1, "decimal"),
     "FSCONFIG": ("", "FSCONFIG_", -1, "decimal"),
@@ -97,11 +96,6 @@ def group(name: str) -> Group:
             raise KeyError(f"no group of constants {name!r}; there are {', '.join(sorted(GROUPS))}")
         flags, field, mask, rest = GROUPS[name]
         names = {key: value for key, value in globals().items() if isinstance(value, int)}
-        if name == "ERRNO":
-            names = {each: number for number, each in sorted(errno.errorcode.items())}
-            for second, first in (("ENOTSUP", "EOPNOTSUPP"), ("EDEADLOCK", "EDEADLK")):
-                names.pop(second, None)  # two names for one number; the manual uses the other
-                names[first] = getattr(errno, first)
         if name in ("SIG", "CLONE"):
             names.update((f"SIGRTMIN+{n}", SIGRTMIN + n) for n in range(1, SIGRTMAX - SIGRTMIN + 1))
         _built[name] = Group(name, flags=select(names, flags), field=select(names, field), mask=mask, rest=rest)

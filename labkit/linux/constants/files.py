@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 
-_ARM = os.uname().machine in ("aarch64", "arm64")
+#: where there is no Linux (replay) the numbers are of no importance, as nothing is called
+_ARM = hasattr(os, "uname") and os.uname().machine in ("aarch64", "arm64")
 
 #: The access mode is a field of two bits whose zero has a name, so that "no flags" means O_RDONLY.
 O_ACCMODE = 0o3

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 from collections.abc import Sequence
-from errno import EEXIST, EINVAL
 
 from labkit.agent.client import Channel, Client
-from labkit.errors import AgentError, ClosedError, HostDied, ImageError, StepError
+from labkit.errors import AgentError, ClosedError, HostDied, ImageError, StepError, errno_meaning
 from labkit.linux.calls import Fd, Pid, close, kill, mkdir, move_mount, umount2
-from labkit.linux.constants import MNT_DETACH, MOVE_MOUNT_F_EMPTY_PATH
+from labkit.linux.constants import EEXIST, EINVAL, MNT_DETACH, MOVE_MOUNT_F_EMPTY_PATH
 from labkit.steps.backends.actors import Actors
 from labkit.steps.backends.base import Ended, Facts, Images, Part, Row, Start
 from labkit.steps.backends.programs import Programs
@@ -72,7 +70,7 @@ class Live:
             raise ImageError(f"{path} cannot serve as a root file system: {error.message}", likely=error.likely,
                              look=error.look) from error  # fmt: skip
         if rows[-1][1]:
-            raise ImageError(f"image {name} cannot be attached: {os.strerror(rows[-1][1])}", look="lab.reset()")
+            raise ImageError(f"image {name} cannot be attached: {errno_meaning(rows[-1][1])}", look="lab.reset()")
 
     def take(self, part: Part) -> list[Row]:
         return self.actors.take(part)
@@ -113,7 +111,7 @@ class Live:
     def signal(self, name: str, number: int) -> None:
         row = self.actors.exchange(Part("host", (kill(Pid(name), number),)), {}, ())[0]
         if row[1]:
-            raise StepError(f"signal {number} to {name}: {os.strerror(row[1])}", errno=row[1])
+            raise StepError(f"signal {number} to {name}: {errno_meaning(row[1])}", errno=row[1])
 
     def close(self) -> None:
         with self._lock:

@@ -11,11 +11,11 @@ import os
 import socket
 import termios
 import time
-from errno import EACCES, ENOENT, ENOTDIR
 
 from labkit.agent import wire
 from labkit.agent.client import Channel
 from labkit.agent.running import Pump, Running
+from labkit.linux.constants import EACCES, ENOENT, ENOTDIR
 from labkit.steps.backends.actors import Actors, greet, packed
 from labkit.steps.backends.base import CallFailed, Ended, Part, Row, Start
 
