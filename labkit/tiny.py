@@ -125,10 +125,10 @@ def kernel_files() -> None:
         os.symlink(target, f"/dev/{name}")
     mount("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5")  # own terminals
     mount("tmpfs", "/dev/shm", INERT, "mode=1777")
-    for path in filter(os.path.isdir, MASKED):  # as far as this kernel has them
-        mount("tmpfs", path, MS_RDONLY)
-    for path in filter(os.path.isfile, MASKED):
-        call("mount", "/dev/null", path, None, MS_BIND, None)  # only now: the lid is our own /dev/null
+    os.mkdir("/dev/empty", 0o555)
+    for path in filter(os.path.exists, MASKED):  # as far as this kernel has them; the lids are from our own /dev
+        call("mount", "/dev/empty" if os.path.isdir(path) else "/dev/null", path, None, MS_BIND, None)
+    os.rmdir("/dev/empty")  # as a lid it stays; but in a removed directory nobody can make anything
     for path in filter(os.path.exists, READ_ONLY):  # the call that binds ignores MS_RDONLY, so it takes two
         call("mount", path, path, None, MS_BIND | MS_REC, None)
         call("mount", None, path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | INERT, None)
