@@ -99,6 +99,9 @@ class Backend(Protocol):
     def hello(self) -> Facts:
         """What is known of the machine below: kernel, way in, cgroup mode, the lab's name."""
 
+    def machine(self, question: str, pids: Mapping[str, int]) -> Facts:
+        """What the machine below says to a question of `labkit.linux.machine`, about these processes (name: pid)."""
+
     def renew(self) -> Facts:
         """A fresh lab host; whatever ran in the old one is gone."""
 

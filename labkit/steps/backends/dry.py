@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from labkit.errors import PlanError, ReplayError
 from labkit.steps.backends.base import Ended, Facts, Part, Row, Start
@@ -23,6 +23,9 @@ class Dry:
 
     def hello(self) -> Facts:
         return {"kernel": "none", "cgroup_mode": "none", "way": "dry", "rootless": False, "cgroup": True}
+
+    def machine(self, question: str, pids: Mapping[str, int]) -> Facts:
+        return {}
 
     def renew(self) -> Facts:
         return {}

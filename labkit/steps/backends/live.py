@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from labkit.agent.client import Channel, Client
 from labkit.errors import AgentError, ClosedError, HostDied, ImageError, StepError, errno_meaning
+from labkit.linux import machine
 from labkit.linux.calls import Fd, Pid, close, kill, mkdir, move_mount, umount2
 from labkit.linux.constants import EEXIST, EINVAL, MNT_DETACH, MOVE_MOUNT_F_EMPTY_PATH
 from labkit.steps.backends.actors import Actors
@@ -35,6 +36,9 @@ class Live:
 
     def hello(self) -> Facts:
         return {**self.info, "way": self.client.way}
+
+    def machine(self, question: str, pids: Mapping[str, int]) -> Facts:
+        return machine.QUESTIONS[question](pids)
 
     def renew(self) -> Facts:
         with self._lock:

@@ -11,13 +11,13 @@ import base64
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from labkit.errors import LabError
 from labkit.steps.backends.base import Backend, CallFailed, Ended, Facts, Part, Row, Start
-from labkit.steps.backends.tape import Tape, Visit
+from labkit.steps.backends.tape import Tape, Visit, asked_of_machine
 
 T = TypeVar("T")
 _NUMBERED = {
@@ -99,6 +99,9 @@ class Recording:
         self._always("hello", facts)
         return {key: value for key, value in full.items() if key != "run"}
 
+    def machine(self, question: str, pids: Mapping[str, int]) -> Facts:
+        return self._kept(asked_of_machine(question, pids), lambda: self.below.machine(question, pids), dict)
+
     def renew(self) -> Facts:
         self.visit, self._numbers = Visit(self.tape), Numbers()
         return self.below.renew()
@@ -163,6 +166,7 @@ class Recording:
 
     def close(self) -> None:
         self.below.close()
+        self.visit.did("close")
         self.path.write_text(self.tape.to_jsonl(), encoding="utf-8")
 
 

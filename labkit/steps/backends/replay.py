@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import copy
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from labkit import errors
 from labkit.errors import ImageError, ReplayError
 from labkit.steps.backends import recordings
 from labkit.steps.backends.base import CallFailed, Ended, Facts, Part, Row, Start
-from labkit.steps.backends.tape import Tape, Visit
+from labkit.steps.backends.tape import Tape, Visit, asked_of_machine
 
 _LOOK = "take the steps that the lesson takes; or run it live, in the VM or on a Linux machine"
 #: strftime's would be those of the locale
@@ -83,6 +83,10 @@ class Replay:
     def hello(self) -> Facts:
         return dict(self._always("hello") or {})
 
+    def machine(self, question: str, pids: Mapping[str, int]) -> Facts:
+        found: Facts = self._answer(asked_of_machine(question, pids))
+        return found
+
     def renew(self) -> Facts:
         self.visit = Visit(self.tape)
         return {}
@@ -146,7 +150,7 @@ class Replay:
         self._answer("signalled")
 
     def close(self) -> None:
-        return
+        self.visit.did("close")
 
 
 def _to_bytes(text: str) -> bytes:

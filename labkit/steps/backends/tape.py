@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from labkit.agent.wire import pack
@@ -95,6 +96,11 @@ def _numbered(facts: dict[str, Any], rows: dict[str, int]) -> dict[str, Any]:
 
 def _full(facts: dict[str, Any], rows: list[Any]) -> dict[str, Any]:
     return {k: [rows[number] for number in v] if isinstance(v, list) else v for k, v in facts.items()}
+
+
+def asked_of_machine(question: str, names: Iterable[str]) -> str:
+    """What a question about the machine below is filed under. Pids differ from run to run; names do not."""
+    return " ".join(["machine", question, *sorted(names)])
 
 
 class Visit:

@@ -1,0 +1,86 @@
+"""The bare machine, the one below every lab, as the library psutil sees it.
+
+Each question answers with a dictionary of plain data, so that a recording can keep it. Those about processes are
+given them as ``{name: pid}`` and answer by the names.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Pids = Mapping[str, int]
+Answer = dict[str, Any]
+_ENOUGH, _MOST = 0.2, 2.2  # seconds of CPU for the slowest; seconds of waiting for that
+
+
+def jobs(pids: Pids) -> Answer:
+    """The kernel's four jobs, each with what there is of it, in words."""
+    import psutil
+
+    users = {process.info["username"] for process in psutil.process_iter(["username"])}
+    memory, disk, disks = psutil.virtual_memory(), psutil.disk_usage("/"), psutil.disk_partitions(all=True)
+    links, sockets = psutil.net_if_stats(), psutil.net_connections("tcp")
+    taken = len({socket.laddr for socket in sockets if socket.status == psutil.CONN_LISTEN})
+    return {
+        "processes": f"{len(psutil.pids())}, of {len(users)} users, on {psutil.cpu_count()} CPUs",
+        "memory": f"{memory.total >> 20} MiB, of which {memory.percent:.0f} % are in use",
+        "devices and files": f"{len(disks)} file systems; / is {disk.percent:.0f} % full",
+        "network and other I/O": f"{len(links)} interfaces; {taken} TCP ports are taken",
+    }
+
+
+def memory(pids: Pids) -> Answer:
+    """How much memory there is, in KiB."""
+    import psutil
+
+    return {"total": psutil.virtual_memory().total // 1024}
+
+
+def programs(pids: Pids) -> Answer:
+    """What each process calls itself."""
+    import psutil
+
+    return {name: psutil.Process(pid).name() for name, pid in pids.items()}
+
+
+def lives(pids: Pids) -> Answer:
+    """Whether each process is there."""
+    import psutil
+
+    return {name: psutil.pid_exists(pid) for name, pid in pids.items()}
+
+
+def shares(pids: Pids) -> Answer:
+    """Seconds of CPU that each process gets while all of them compete for one CPU.
+
+    They are put onto one CPU and counted by the kernel, not by the clock on the wall: whatever else runs on
+    that CPU takes from all of them alike, so the proportion holds on a busy machine, too. Ends as soon as
+    the slowest has had a fifth of a second, or after two seconds.
+    """
+    import psutil
+
+    running = {name: psutil.Process(pid) for name, pid in pids.items()}
+    cpu = max(psutil.Process().cpu_affinity())
+    for process in running.values():
+        process.cpu_affinity([cpu])
+    before, deadline = _used(running), time.monotonic() + _MOST
+    while True:
+        time.sleep(0.05)
+        spent = {name: used - before[name] for name, used in _used(running).items()}
+        if min(spent.values()) >= _ENOUGH or time.monotonic() > deadline:
+            return spent
+
+
+def _used(processes: dict[str, Any]) -> dict[str, float]:
+    return {name: sum(process.cpu_times()[:2]) for name, process in processes.items()}
+
+
+QUESTIONS: dict[str, Callable[[Pids], Answer]] = {
+    "jobs": jobs,
+    "memory": memory,
+    "programs": programs,
+    "lives": lives,
+    "shares": shares,
+}
