@@ -33,27 +33,58 @@ def own_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def own_cgroup() -> Iterator[None]:
-    """This test process has a cgroup of its own, in which its labs make theirs: what is left there is theirs."""
+def own_cgroup() -> Iterator[str]:
+    """This test process has a cgroup of its own, in which its labs make theirs: what is left there is theirs.
+
+    Its path, or "" where there is none: then the labs have none either.
+    """
     try:
         outer = cgroup2.own()
         mine = cgroup2.make(outer, f"labkit-test-{os.getpid()}")
         Path(mine, "cgroup.procs").write_text("0")
-    except (OSError, LookupError):  # no cgroup2, or not ours to divide: then labs have none either
-        yield
+    except (OSError, LookupError):  # no cgroup2, or not ours to divide
+        yield ""
         return
-    yield
+    yield mine
     Path(outer, "cgroup.procs").write_text("0")
     cgroup2.kill(mine, root=outer)  # a test that left somebody there has failed by now
     cgroup2.remove(mine, root=outer)
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left(own_place: Path, own_cgroup: None) -> Iterator[None]:
+def nothing_is_left(own_place: Path, own_cgroup: str) -> Iterator[None]:
     """The leak check: processes, namespaces, mounts, links, rules, cgroups and run directories as before."""
     before = Machine.now(own_place)
     yield
     assert not (left := settle(before, own_place)), "left behind:\n" + "\n".join(left)
+
+
+@pytest.fixture(scope="session")
+def way(own_place: Path, own_cgroup: str) -> str:
+    """How labs come about for who runs these tests: root, sudo or rootless."""
+    with Lab() as one:
+        return str(one.info["way"])
+
+
+@pytest.fixture
+def own_processes(way: str) -> None:
+    """For tests that look at a lab's processes past labkit, in /proc, or send them signals: they must be ours."""
+    if way == "sudo":
+        pytest.skip("through the sudo rule a lab's processes are root's: /proc shows them to root only")
+
+
+@pytest.fixture
+def own_cgroups(own_cgroup: str) -> None:
+    """For tests that make cgroups themselves."""
+    if not own_cgroup:
+        pytest.skip("who runs the tests may make no cgroup here: it is not theirs to divide")
+
+
+@pytest.fixture
+def own_run_directory(way: str) -> None:
+    """For tests that look into a lab's run directory, or write there what a crash may leave."""
+    if way == "sudo":
+        pytest.skip("through the sudo rule labs live in a directory of root's, wherever LABKIT_RUN points")
 
 
 @pytest.fixture

@@ -13,17 +13,21 @@ import pytest
 from labkit import Lab, doctor
 from labkit.linux import cgroup2, proc
 
+pytestmark = pytest.mark.usefixtures("own_cgroups", "own_processes")
+
 
 @pytest.fixture
 def neighbour(nothing_is_left: None) -> Iterator[tuple[str, int]]:
     """A cgroup beside those of labs, with a group below it and a process in that; named as a lab's would be."""
     own = cgroup2.own()
     with subprocess.Popen(["sleep", "1000"]) as sleeper:
-        path = cgroup2.make(own, f"labkit-lab-1-{sleeper.pid}")
-        inner = cgroup2.make(path, "h1")
-        Path(inner, "cgroup.procs").write_text(str(sleeper.pid))
-        yield inner, sleeper.pid
-        sleeper.kill()
+        try:
+            path = cgroup2.make(own, f"labkit-lab-1-{sleeper.pid}")
+            inner = cgroup2.make(path, "h1")
+            Path(inner, "cgroup.procs").write_text(str(sleeper.pid))
+            yield inner, sleeper.pid
+        finally:
+            sleeper.kill()
     cgroup2.remove(path, root=own)
 
 

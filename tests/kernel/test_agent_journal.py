@@ -41,6 +41,7 @@ def written(parent: str, name: str, *lines: object) -> Journal:
     return Journal(str(directory))
 
 
+@pytest.mark.usefixtures("own_run_directory")
 def test_a_lab_is_alive_as_long_as_its_supervisor(parent: str, lab: Lab) -> None:
     [one] = journal.all_labs(parent)
     assert not one.dead()
@@ -74,6 +75,7 @@ def test_the_same_pid_is_not_the_same_process(
     assert sleeper.poll() is None, "who only has the same number is left alone"
 
 
+@pytest.mark.usefixtures("own_cgroups")
 def test_after_a_restart_a_cgroup_of_the_same_name_is_another_one(parent: str) -> None:
     other = cgroup2.make(cgroup2.own(), "labkit-lab-1-4711")
     named = {**journal.name_process(os.getpid()), "boot": "another"}
@@ -101,6 +103,7 @@ def test_what_no_journal_names_is_not_ours(parent: str, text: str) -> None:
     journal.remove_tree(one.directory)
 
 
+@pytest.mark.usefixtures("own_cgroups")
 def test_a_journal_cut_off_by_a_crash_counts_up_to_there(parent: str) -> None:
     dead = {**journal.name_process(os.getpid()), "start": 1}
     mine = cgroup2.make(cgroup2.own(), "labkit-lab-1-4711")
@@ -153,6 +156,7 @@ def test_a_burial_never_follows_a_link(parent: str, tmp_path: Path) -> None:
     assert (tmp_path / "precious").exists()
 
 
+@pytest.mark.usefixtures("own_run_directory")
 def test_what_cannot_be_buried_is_told_and_does_not_keep_a_lab_from_opening(
     parent: str, new_lab: Callable[[], Lab]
 ) -> None:
@@ -170,6 +174,7 @@ def test_what_cannot_be_buried_is_told_and_does_not_keep_a_lab_from_opening(
     assert os.listdir(parent) == ["lab-2"], "what could not be buried then is buried as soon as it can be"
 
 
+@pytest.mark.usefixtures("own_run_directory")
 def test_a_lab_host_that_was_stopped_does_not_outlive_its_supervisor(parent: str, new_lab: Callable[[], Lab]) -> None:
     """It dies when it sees its socket close, and who is stopped sees nothing. Even without a cgroup it is found."""
     lab = new_lab()
@@ -204,6 +209,7 @@ def test_burials_take_turns(parent: str) -> None:
     assert os.listdir(parent) == []
 
 
+@pytest.mark.usefixtures("own_run_directory")
 def test_many_labs_at_once_get_different_names(parent: str, new_lab: Callable[[], Lab]) -> None:
     made: list[Lab] = []
     threads = [threading.Thread(target=lambda: made.append(new_lab())) for _ in range(6)]

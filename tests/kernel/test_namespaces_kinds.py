@@ -24,6 +24,7 @@ from labkit.namespaces.users import MapIds
 from labkit.steps.fact import IdMap, Namespace, Process
 from labkit.steps.step import Step
 
+pytestmark = pytest.mark.usefixtures("own_processes")
 ALL = tuple(KINDS)
 DEFERRED = ("pid", "time")  # unshare and setns move only the children that are born afterwards
 every_kind = pytest.mark.parametrize("kind", ALL)

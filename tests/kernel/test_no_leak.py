@@ -105,6 +105,7 @@ def victims(own_place: Path, nothing_is_left: None) -> Iterator[Victims]:
     one.close()
 
 
+@pytest.mark.usefixtures("own_processes")
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize("rounds", [17, pytest.param(170, marks=pytest.mark.long)])
 def test_a_sigkill_at_any_moment_leaves_nothing(victims: Victims, who: str, rounds: int) -> None:

@@ -265,6 +265,7 @@ def test_an_argument_is_not_mistaken_for_the_name(lab: Lab) -> None:
 # Namespaces
 
 
+@pytest.mark.usefixtures("own_processes")
 @pytest.mark.parametrize(
     "namespaces",
     [(), *[(kind,) for kind in ALL if kind != "user"], ("user", "mnt"), ALL, SIX, ("user", "mnt", "pid", "net")],
