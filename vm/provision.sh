@@ -29,18 +29,19 @@ STATE=$ROOT/provision # root's logs and lock: those in the project's .lab belong
 
 usage() {
     cat <<'END'
-usage: sudo vm/provision.sh [--vm] [--user NAME] [--place DIRECTORY] [--port N]
+usage: sudo vm/provision.sh [--vm] [--user NAME] [--place DIRECTORY] [--port N] [--saved FILE]
 
   --vm       this machine is made for the course: make the user, answer on all its addresses (a port that the
              host forwards does not arrive on loopback), greet who logs in, keep no downloads
   --user     whose JupyterLab it is: vagrant with --vm, else whoever called sudo
   --place    where the project goes: labkit in that user's home, or this directory itself if it is that user's
   --port     JupyterLab's port: 8888
+  --saved    what vm/keep.sh saved on an earlier machine; used if this one is new, and if the file is there
 END
 }
 
 main() {
-    local vm='' port=8888 address=127.0.0.1
+    local vm='' port=8888 address=127.0.0.1 saved=''
     OWNER='' PLACE=''
     while (($#)); do
         case $1 in
@@ -48,6 +49,7 @@ main() {
             --user) OWNER=${2:?--user wants a name} && shift ;;
             --place) PLACE=${2:?--place wants a directory} && shift ;;
             --port) port=${2:?--port wants a number} && shift ;;
+            --saved) saved=${2:?--saved wants a file} && shift ;;
             -h | --help) usage && return ;;
             *) fail "read the command line" "there is no option $1" "vm/provision.sh --help" ;;
         esac
@@ -62,6 +64,7 @@ main() {
     packages need want machine
     put_in_place
     cd "$PLACE"
+    bring_back "$saved"
     the_agent
     as_owner "install Python packages" "is the package index reachable? The same command again goes on where it stopped" \
         ./lab up --no-start
@@ -103,8 +106,20 @@ put_in_place() { # the project as it is here, without touching what the student 
 }
 
 send_project() {
-    tar -C "$SOURCE" --exclude-vcs --exclude-from=vm/not-placed.txt -cf - . |
+    tar -C "$SOURCE" --exclude-from=vm/not-placed.txt -cf - . |
         owner bash -c "$(<vm/place.sh)" place "$PLACE"
+}
+
+bring_back() { # FILE: the student's files of an earlier machine, before this one is used for the first time
+    [[ ! -e .lab/not-new ]] || return 0
+    if [[ -f $1 ]]; then
+        task "bring back notebooks and answers" "is $1 whole? tar -tzf $1" restore "$1"
+    fi
+    owner touch .lab/not-new
+}
+
+restore() { # FILE, which the user need not be allowed to read where it lies
+    owner bash vm/keep.sh restore "$PLACE" <"$1"
 }
 
 the_agent() { # root's copy of it, and the rule that lets the user start it
