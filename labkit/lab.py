@@ -43,6 +43,7 @@ from labkit.steps.taking import StepFailed, outcome
 from labkit.steps.walk import Walk
 
 if TYPE_CHECKING:
+    from labkit.doctor import Finding
     from labkit.learn.course import Lesson
     from labkit.learn.predict import Predict
 
@@ -59,7 +60,8 @@ class Lab(Shown):
     """
 
     def __init__(self, lesson: Lesson | None = None) -> None:
-        self.backend = choose(Images(), lesson=lesson.id if lesson else "")
+        lacks = _lacks(lesson)
+        self.backend = choose(Images(), lesson=lesson.id if lesson else "", lacks="; ".join(f.says for f in lacks))
         self.info: dict[str, Any] = self.backend.hello()
         self.generation = 1
         self.naming = Naming()
@@ -76,6 +78,8 @@ class Lab(Shown):
         try:
             self.snapshot()
             _draw()
+            if lesson and lacks:
+                _tell(lesson, lacks, self.recorded)
         except BaseException:  # an interrupt, say: nobody will ever have this lab to close it
             self.backend.close()
             raise
@@ -276,6 +280,21 @@ def _identity(directory: str) -> tuple[int, int]:
         found = os.stat(directory)
         return found.st_dev, found.st_ino
     return 0, 0
+
+
+def _lacks(lesson: Lesson | None) -> tuple[Finding, ...]:
+    """What a lesson needs and this machine has not."""
+    if lesson is None:
+        return ()
+    from labkit.doctor import notice
+
+    return notice.lacking(lesson.id)
+
+
+def _tell(lesson: Lesson, lacks: tuple[Finding, ...], recorded: str) -> None:
+    from labkit.doctor import notice
+
+    notice.show(notice.Notice(lesson.id, lacks, recorded))
 
 
 def _draw() -> None:

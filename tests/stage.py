@@ -56,6 +56,24 @@ for file in /etc/subuid /etc/subgid; do [ ! -e $file ] || mount --bind /usr/loca
 """
 
 
+def seccomp(*names: str, errno: int) -> str:
+    """Python that makes these system calls fail with `errno` from now on, in all that it starts. See: seccomp(2)."""
+    return f"""
+import ctypes, struct
+from labkit.linux.signatures import signature
+numbers = [{{"clone3": 435, "unshare": {{"x86_64": 272, "aarch64": 97}}[os.uname().machine]}}[n] for n in {names!r}]
+code = struct.pack("HBBI", 0x20, 0, 0, 0)
+for number in numbers:
+    code += struct.pack("HBBI", 0x15, 0, 1, number) + struct.pack("HBBI", 0x06, 0, 0, 0x00050000 | {errno})
+code += struct.pack("HBBI", 0x06, 0, 0, 0x7FFF0000)
+block = ctypes.create_string_buffer(code)
+program = struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(block))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, program, 0, 0) == 0
+"""
+
+
 def play(program: str, *set_up: str, user: bool = True, prefix: str = "", **environment: str) -> Any:
     """Run `program` on a stage; `prefix` is a command line that starts it (setpriv, unshare)."""
     code = PROLOGUE.format(root=str(ROOT)) + program

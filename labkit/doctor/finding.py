@@ -83,8 +83,8 @@ class Report(Shown):
         if not self.wrong:
             return "Nothing here stops the lessons."
         touched = sorted({name.removeprefix("nb") for finding in self.wrong for name in finding.lessons})
-        count = f"{len(self.wrong)} thing{'s are' if len(self.wrong) > 1 else ' is'} WRONG"
-        return f"{count}. Lessons that it touches: {', '.join(touched) or 'none'}."
+        count = f"{len(self.wrong)} things are" if len(self.wrong) > 1 else "1 thing is"
+        return f"{count} WRONG. Lessons touched: {', '.join(touched) or 'none'}."
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import platform
 import re
+import sys
 from collections.abc import Iterator
 
 from labkit.doctor.finding import Finding
@@ -26,7 +26,7 @@ def kernel(patient: Patient) -> Iterator[Finding]:
 
 def elsewhere(patient: Patient) -> Iterator[Finding]:
     """Another system: no lab, but there are recordings, and a virtual machine."""
-    name = {"Darwin": "macOS"}.get(platform.system(), platform.system())
+    name = {"darwin": "macOS", "win32": "Windows"}.get(sys.platform, sys.platform)
     yield Finding(
         about="kernel", says=f"this is {name}; the lessons take their steps on a Linux kernel",
         likely="namespaces, cgroups and overlayfs are Linux's own", needs=(Need.LAB,), minor=patient.replayed,

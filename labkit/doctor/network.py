@@ -132,12 +132,18 @@ def _holder(number: int) -> tuple[int, str]:
     wanted = {f"socket:[{inode}]" for _, at, inode in ports.listening() if at == number}
     for pid in proc.pids():
         try:
-            held = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
-            if held & wanted:
+            if any(_link(f"/proc/{pid}/fd/{fd}") in wanted for fd in os.listdir(f"/proc/{pid}/fd")):
                 return pid, proc.text(pid, "comm")
         except OSError:  # not ours to look into, or gone meanwhile
             continue
     return 0, ""
+
+
+def _link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:  # closed meanwhile
+        return ""
 
 
 def own_server() -> int:

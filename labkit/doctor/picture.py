@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from labkit.doctor.finding import Finding, Report
+from labkit.doctor.notice import Notice
 from labkit.steps.display import register
 from labkit.view.markup import Markup, code, document, join, table, tag
 
@@ -11,14 +12,21 @@ _CHIPS = {"ok": "lk-b3", "note": "lk-b4", "WRONG": "lk-b6"}
 
 
 def install() -> None:
-    """Let a notebook show reports as tables. Harmless to repeat."""
+    """Let a notebook show reports as tables, and what stands at the top of a lesson. Harmless to repeat."""
     register(Report, lambda report: {"text/html": report_html(report)})
+    register(Notice, lambda notice: {"text/html": notice_html(notice)})
 
 
 def report_html(report: Report) -> str:
     """All findings by their groups, the verdict as the caption."""
     groups = [(title, [_row(finding) for finding in findings]) for title, findings in report.groups]
     return document(table(report.verdict, ("", "", ""), groups))
+
+
+def notice_html(notice: Notice) -> str:
+    """What a lesson lacks, each with what to do, and how it goes on."""
+    rows = [_row(finding) for finding in notice.lacks]
+    return document(table(notice.title, ("", "", ""), [("", rows)]), tag("p", notice.going_on, css="lk-title"))
 
 
 def _row(finding: Finding) -> tuple[Markup, str, Markup]:

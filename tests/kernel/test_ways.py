@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from stage import ROOT, SUDO_RULE, UID, grant, play
+from stage import ROOT, SUDO_RULE, UID, grant, play, seccomp
 
 from labkit import Lab
 from labkit.errors import AgentError
@@ -159,24 +159,6 @@ def refused(said: dict[str, str], what: str, likely: str, look: str) -> None:
     assert "\n" not in said["error"]
     assert likely in (said["likely"] or "")
     assert look in said["look"]
-
-
-def seccomp(*names: str, errno: int) -> str:
-    """Python that makes these system calls fail with `errno` from now on, in all that it starts. See: seccomp(2)."""
-    return f"""
-import ctypes, struct
-from labkit.linux.signatures import signature
-numbers = [{{"clone3": 435, "unshare": {{"x86_64": 272, "aarch64": 97}}[os.uname().machine]}}[n] for n in {names!r}]
-code = struct.pack("HBBI", 0x20, 0, 0, 0)
-for number in numbers:
-    code += struct.pack("HBBI", 0x15, 0, 1, number) + struct.pack("HBBI", 0x06, 0, 0, 0x00050000 | {errno})
-code += struct.pack("HBBI", 0x06, 0, 0, 0x7FFF0000)
-block = ctypes.create_string_buffer(code)
-program = struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(block))
-libc = ctypes.CDLL(None, use_errno=True)
-assert libc.prctl(38, 1, 0, 0, 0) == 0
-assert libc.prctl(22, 2, program, 0, 0) == 0
-"""
 
 
 EPERM, EINVAL, ENOSYS, ENOSPC = 1, 22, 38, 28

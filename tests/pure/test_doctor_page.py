@@ -42,7 +42,7 @@ def test_the_page(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
         "                     do:      labkit image build x",
         "                     lessons: 01, 02, 03, 04, 05",
         "",
-        "1 thing is WRONG. Lessons that it touches: 01, 02, 03, 04, 05.",
+        "1 thing is WRONG. Lessons touched: 01, 02, 03, 04, 05.",
     ]
 
 
