@@ -53,18 +53,15 @@ def lives(pids: Pids) -> Answer:
 
 
 def shares(pids: Pids) -> Answer:
-    """Seconds of CPU that each process gets while all of them compete for one CPU.
+    """Seconds of CPU that each process gets while all of them compete.
 
-    They are put onto one CPU and counted by the kernel, not by the clock on the wall: whatever else runs on
-    that CPU takes from all of them alike, so the proportion holds on a busy machine, too. Ends as soon as
-    the slowest has had a fifth of a second, or after two seconds.
+    Counted by the kernel, not by the clock on the wall: where they are bound to one CPU, whatever else runs there
+    takes from all of them alike, so the proportion holds on a busy machine, too. Ends as soon as the slowest has
+    had a fifth of a second, or after two seconds.
     """
     import psutil
 
     running = {name: psutil.Process(pid) for name, pid in pids.items()}
-    cpu = max(psutil.Process().cpu_affinity())
-    for process in running.values():
-        process.cpu_affinity([cpu])
     before, deadline = _used(running), time.monotonic() + _MOST
     while True:
         time.sleep(0.05)
