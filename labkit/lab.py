@@ -43,7 +43,6 @@ from labkit.steps.taking import StepFailed, outcome
 from labkit.steps.walk import Walk
 
 if TYPE_CHECKING:
-    from labkit.doctor import Finding
     from labkit.learn.course import Lesson
     from labkit.learn.predict import Predict
 
@@ -60,8 +59,13 @@ class Lab(Shown):
     """
 
     def __init__(self, lesson: Lesson | None = None) -> None:
-        lacks = _lacks(lesson)
-        self.backend = choose(Images(), lesson=lesson.id if lesson else "", lacks="; ".join(f.says for f in lacks))
+        if lesson is None:
+            self.backend = choose(Images())
+        else:
+            from labkit.doctor import notice
+
+            lacks = notice.of(lesson.id)
+            self.backend = choose(Images(), lesson=lesson.id, lacks=lacks.lacking)
         self.info: dict[str, Any] = self.backend.hello()
         self.generation = 1
         self.naming = Naming()
@@ -78,8 +82,8 @@ class Lab(Shown):
         try:
             self.snapshot()
             _draw()
-            if lesson and lacks:
-                _tell(lesson, lacks, self.recorded)
+            if lesson:
+                notice.show(lacks, self.recorded)
         except BaseException:  # an interrupt, say: nobody will ever have this lab to close it
             self.backend.close()
             raise
@@ -210,6 +214,14 @@ class Lab(Shown):
         """Of a replayed lab: ``recorded on Linux 6.18.5, 24 Nov 2026``. Empty for one that is live."""
         return getattr(self.backend, "recorded", "")
 
+    def moment(self) -> str:
+        """Where the recording stands, for a walk that wants to come back; empty if nothing is recorded."""
+        return self.backend.moment()
+
+    def returned(self, moment: str) -> None:
+        """All that was done since then is undone."""
+        self.backend.returned(moment)
+
     # lifetime
 
     def fresh(self) -> None:
@@ -280,21 +292,6 @@ def _identity(directory: str) -> tuple[int, int]:
         found = os.stat(directory)
         return found.st_dev, found.st_ino
     return 0, 0
-
-
-def _lacks(lesson: Lesson | None) -> tuple[Finding, ...]:
-    """What a lesson needs and this machine has not."""
-    if lesson is None:
-        return ()
-    from labkit.doctor import notice
-
-    return notice.lacking(lesson.id)
-
-
-def _tell(lesson: Lesson, lacks: tuple[Finding, ...], recorded: str) -> None:
-    from labkit.doctor import notice
-
-    notice.show(notice.Notice(lesson.id, lacks, recorded))
 
 
 def _draw() -> None:

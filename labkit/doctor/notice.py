@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from labkit.doctor import kernel
@@ -40,6 +40,11 @@ class Notice(Shown):
             return f"It goes on as it was {self.recorded}: take the steps that the lesson takes."
         return "It goes on live; the steps that need it are refused, all others work."
 
+    @property
+    def lacking(self) -> str:
+        """What is not there, in one line."""
+        return "; ".join(finding.says for finding in self.lacks)
+
     def __str__(self) -> str:
         lines = [line for finding in self.lacks for line in (f"  {finding.about} {finding.says}", *_below(finding))]
         return "\n".join([self.title, *lines, self.going_on])
@@ -50,13 +55,13 @@ def _below(finding: Finding) -> Iterator[str]:
 
 
 @cache
-def lacking(name: str) -> tuple[Finding, ...]:
+def of(name: str) -> Notice:
     """What the lesson `name` needs of a kernel and does not find here; nothing where recordings were asked for."""
     if os.environ.get("LABKIT_BACKEND", "live") != "live":
-        return ()
+        return Notice(name, ())
     needs = {need for need in course.load(name).needs if need.recorded}
     with Patient() as patient:
-        return tuple(finding for finding in _looked(patient, needs) if finding.remedy and needs & {*finding.needs})
+        return Notice(name, tuple(f for f in _looked(patient, needs) if f.remedy and needs & {*f.needs}))
 
 
 def _looked(patient: Patient, needs: set[Need]) -> Iterator[Finding]:
@@ -73,8 +78,11 @@ def _looked(patient: Patient, needs: set[Need]) -> Iterator[Finding]:
     yield from stores.images(patient)
 
 
-def show(notice: Notice) -> None:
-    """Put it where the student reads: below the cell, or on the terminal's standard error."""
+def show(notice: Notice, recorded: str) -> None:
+    """If anything is lacking, put it where the student reads: below the cell, or on the terminal's standard error."""
+    if not notice.lacks:
+        return
+    notice = replace(notice, recorded=recorded)
     if "IPython" in sys.modules:
         from IPython import get_ipython
         from IPython.display import display

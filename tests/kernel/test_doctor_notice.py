@@ -75,7 +75,7 @@ def test_who_asks_for_a_recording_is_not_told_what_it_replaces() -> None:
 
 
 def test_a_lesson_that_has_all_that_it_needs_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    notice.lacking.cache_clear()
+    notice.of.cache_clear()
     with Lab(learn.lesson("nb05")) as lab:
         assert lab.backend.name == "live"
         assert lab.generation == 1, "what was tried was tried in another lab"
@@ -84,9 +84,9 @@ def test_a_lesson_that_has_all_that_it_needs_says_nothing(capsys: pytest.Capture
 
 def test_the_notice_has_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABKIT_WAY", "sudo")
-    notice.lacking.cache_clear()
-    lacks = notice.lacking("nb03")
-    notice.lacking.cache_clear()
+    notice.of.cache_clear()
+    lacks = notice.of("nb03").lacks
+    notice.of.cache_clear()
     picture.install()
     bundle = notice.Notice("nb03", lacks, "recorded on Linux 6.1")._repr_mimebundle_()
     assert "LABKIT_WAY=sudo" in bundle["text/plain"] and "root needs no sudo" in bundle["text/html"]
