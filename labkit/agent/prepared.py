@@ -9,6 +9,7 @@ reported but a failure: nobody asked to look.
 from __future__ import annotations
 
 import ctypes
+import os
 
 from labkit.agent.actor import resolve
 from labkit.linux import structs, syscalls
@@ -31,7 +32,7 @@ class Ready:
 
     def __init__(self, name: str, args: list[Any], hole: str) -> None:
         kinds = [kind for _, kind, _ in signature(name).parameters]
-        self.holes: list[tuple[int, str, bool]] = []  # position, text, and whether the length follows
+        self.holes: list[tuple[int, bytes, bool]] = []  # position, text, and whether the length follows
         self.earlier: list[tuple[int, int]] = []  # position, number of the call
         known = list(args)
         for index, value in enumerate(args):
@@ -42,15 +43,15 @@ class Ready:
                 self.earlier.append((position, value["ret"]))
             elif isinstance(text, str) and hole in text:
                 known[index] = ""
-                self.holes.append((position, text, kinds[index] == "buf"))
+                sized = kinds[index] == "buf"
+                self.holes.append((position, text.encode("latin-1") if sized else os.fsencode(text), sized))
         self.words = syscalls.prepare(name, tuple(resolve(known, [], {}, {})))
 
-    def named(self, hole: str, name: str) -> list[tuple[int, Any]]:
+    def named(self, hole: bytes, name: bytes) -> list[tuple[int, Any]]:
         """The words that the name makes, with their positions."""
         made: list[tuple[int, Any]] = []
         for position, text, sized in self.holes:
-            filled = text.replace(hole, name)
-            raw = filled.encode("latin-1") if sized else syscalls.encode(filled)
+            raw = text.replace(hole, name)
             made.append((position, raw))
             if sized:
                 made.append((position + 1, ctypes.c_size_t(len(raw))))
@@ -66,7 +67,7 @@ class Prepared:
     def __init__(self, calls: Calls, then: Calls, hole: str) -> None:
         if any(keep for name, _, keep, _ in (*calls, *then) if name != "clone3"):
             raise ValueError("no descriptor can be kept under a name")
-        self.calls, self.hole = calls, hole
+        self.calls, self.hole, self._hole = calls, hole, os.fsencode(hole)
         self.before = [None if name == "clone3" else Ready(name, args, hole) for name, args, _, _ in calls]
         self.then = [Ready(name, args, hole) for name, args, _, _ in then]
         self.volley = Volley(_FIRST + len(then))
@@ -85,15 +86,15 @@ class Prepared:
         If one of its own calls failed, their rows are what came out of the clone3.
         """
         rows: Rows = []
-        pid = 0
+        pid, raw = 0, syscalls.encode(name)
         for (_, args, _, tolerate), ready in zip(self.calls, self.before, strict=True):
             out: Rows | None = None
             if ready is None:
-                value, error, out = self._fire(resolve(args[0], [row[0] for row in rows], {}, {}), name, streams)
+                value, error, out = self._fire(resolve(args[0], [row[0] for row in rows], {}, {}), raw, streams)
                 pid = max(value, 0)
             else:
                 words = list(ready.words)
-                for position, word in ready.named(self.hole, name):
+                for position, word in ready.named(self._hole, raw):
                     words[1 + position] = word
                 for position, earlier in ready.earlier:
                     words[1 + position] = ctypes.c_long(rows[earlier][0])
@@ -103,11 +104,11 @@ class Prepared:
                 break
         return rows, pid
 
-    def _fire(self, clone: dict[str, int], name: str, streams: list[int]) -> tuple[int, int, Rows | None]:
+    def _fire(self, clone: dict[str, int], name: bytes, streams: list[int]) -> tuple[int, int, Rows | None]:
         for stream, fd in enumerate(streams):
             self.volley.set(stream, 0, fd)
         for number, ready in self.holes:
-            for position, word in ready.named(self.hole, name):
+            for position, word in ready.named(self._hole, name):
                 self.volley.set(number, position, word)
         value = self.volley.fire(clone)
         if value < 0:

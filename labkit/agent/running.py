@@ -45,11 +45,16 @@ class Running:
         self.lock = threading.RLock()
         self._selector = selectors.DefaultSelector()
         self._open = {status: "status", **{fd: name for name, fd in streams.items()}}
+
+    def watch(self) -> None:
+        """Begin to look after it. Who was interrupted in this calls it again."""
+        known = self._selector.get_map()
         for fd, kind in self._open.items():
             os.set_blocking(fd, False)
-            self._selector.register(fd, selectors.EVENT_READ, kind)
-        if channel:
-            self._selector.register(channel.sock, selectors.EVENT_READ, "wire")
+            if fd not in known:
+                self._selector.register(fd, selectors.EVENT_READ, kind)
+        if self.channel and self.channel.sock not in known:
+            self._selector.register(self.channel.sock, selectors.EVENT_READ, "wire")
 
     def fileno(self) -> int:
         """The selector's own descriptor: readable when there is something to pump."""
@@ -172,6 +177,7 @@ class Running:
 
     def call_off(self) -> None:
         """It will not become its program: hang up, and wait (a second at most) until it has been buried."""
+        self.watch()
         if self.channel:
             self._selector.unregister(self.channel.sock)
             self.channel.close()

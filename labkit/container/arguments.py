@@ -19,6 +19,7 @@ from labkit.namespaces.processes import PATH, Environment
 
 _STRING_MAX = 131072  # MAX_ARG_STRLEN: execve(2) "Limits on size of arguments and environment"
 _ID_MAX = 2**32 - 2
+_ENVIRONMENT = (("PATH", PATH), ("HOME", "/root"), ("TERM", "xterm"))
 
 
 def argv_of(argv: object) -> tuple[str, ...]:
@@ -43,9 +44,11 @@ def argv_of(argv: object) -> tuple[str, ...]:
 
 def environment_of(env: Mapping[str, str] | None) -> Environment:
     """PATH, HOME and TERM, and what was given."""
-    if not isinstance(env or {}, Mapping):
+    if not env:
+        return _ENVIRONMENT
+    if not isinstance(env, Mapping):
         raise SpecError(f"env is {type(env).__name__}, not a dictionary", look='env={"LANG": "C"}')
-    merged = {"PATH": PATH, "HOME": "/root", "TERM": "xterm", **(env or {})}
+    merged = {**dict(_ENVIRONMENT), **env}
     for key, value in merged.items():
         if not isinstance(key, str) or not key or "=" in key:
             raise SpecError(f"{key!r} cannot be the name of an environment variable", look="man 7 environ")

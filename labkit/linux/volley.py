@@ -106,6 +106,7 @@ LISTING = {
 }
 
 _WORDS = 6  # that a call can have
+_SLACK = 128  # bytes that a string may grow by without moving
 _RESULT, _TOLERATED, _ENTRY = 7, 8, 9  # an entry: number, where its words stand, result, errnos that do not matter
 _PROT_READ, _PROT_EXEC, _MAP_PRIVATE = 1, 4, 2
 
@@ -140,10 +141,17 @@ class Volley:
             self.set(number, position, word)
 
     def set(self, number: int, position: int, word: Any) -> None:
-        """Let a word of entry `number` be a number, or the address of bytes or of any other object of ctypes."""
+        """Let a word of entry `number` be a number, or the address of bytes or of any other object of ctypes.
+
+        Bytes that fit are written where the last ones stood.
+        """
         place = _WORDS * number + position
         if isinstance(word, bytes):
-            word = ctypes.create_string_buffer(word)
+            room = self._alive.get(place)
+            if isinstance(room, ctypes.Array) and room._type_ is ctypes.c_char and len(word) < len(room):
+                room.value = word
+                return
+            word = ctypes.create_string_buffer(word, len(word) + _SLACK)
         if word is None or isinstance(word, int):
             self._words[place] = word or 0
         elif isinstance(word, (ctypes.c_long, ctypes.c_size_t)):

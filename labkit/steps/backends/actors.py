@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from labkit.agent import wire
@@ -65,14 +65,25 @@ class Actors:
             else:
                 channel.close()
 
-    def exchange(self, part: Part, message: wire.Message, fds: Sequence[int]) -> list[Row]:
-        """Send the part's calls, with `fds` (closed here), and return the rows: of the calls made, and of an exec."""
+    def exchange(
+        self,
+        part: Part,
+        message: wire.Message,
+        fds: Sequence[int],
+        meanwhile: Callable[[], None] | None = None,
+    ) -> list[Row]:
+        """Send the part's calls, with `fds` (closed here), and return the rows: of the calls made, and of an exec.
+
+        `meanwhile` is what can be done here while the calls are made there.
+        """
         try:
             channel = self._actor(part.who)
             if part.init:
                 message = {**message, "init": part.init}
             with channel.lock:
                 number = channel.send({**message, "calls": packed(part.intents)}, fds)
+                if meanwhile:
+                    meanwhile()
                 reply, _ = channel.receive(number)
                 while reply.get("exec"):  # about to exec: the next thing heard is a failure, or the wire closing
                     begin = time.perf_counter_ns()

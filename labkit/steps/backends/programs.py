@@ -61,7 +61,11 @@ class Programs:
             fds.append(theirs.detach())
         running = Running(start.name, channel, status_read, streams)
         try:
-            pid = self._bear(start, running, channel, fds) if channel else self._use(quick, start, running, fds)
+            if channel:
+                running.watch()
+                pid = self._bear(start, running, channel, fds)
+            else:
+                pid = self._use(quick, start, running, fds)
         except BaseException:
             for fd in fds:  # those that were not handed on
                 os.close(fd)
@@ -143,7 +147,7 @@ class Programs:
         """One message, one answer: when it comes the process has become its program, or has failed to."""
         clear = {kind: list(paths) for kind, paths in start.clear.items()}
         message: wire.Message = {"use": number, "name": start.name, "status": 3, "clear": clear}
-        rows = self.actors.exchange(Part("host", ()), message, _handed(fds, 4))
+        rows = self.actors.exchange(Part("host", ()), message, _handed(fds, 4), meanwhile=running.watch)
         first = start.template[0]
         if rows[-1][1] and rows[-1][1] not in first.intents[len(rows) - 1].tolerate:
             raise CallFailed(start.parts[0], rows)
