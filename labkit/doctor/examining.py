@@ -12,13 +12,15 @@ Check = Callable[[Patient], Iterator[Finding]]
 
 def checks(*, in_class: bool = False) -> Iterator[tuple[str, tuple[Check, ...]]]:
     """The groups of the page with their checks; on another system than Linux those that have a meaning there."""
-    from labkit.doctor import clock, fonts, kernel, room, software
+    from labkit.doctor import clock, fonts, hall, kernel, room, software
 
     if not LINUX:
         yield "the machine", (kernel.elsewhere, room.disk, clock.clock)
         yield "the notebook", (software.jupyter, software.widgets, fonts.fonts)
+        if in_class:
+            yield "the class", (hall.theme, hall.offline)
         return
-    from labkit.doctor import features, hall, leftovers, network, security, stores, virtual, way
+    from labkit.doctor import features, leftovers, network, security, stores, virtual, way
 
     yield "the machine", (kernel.kernel, room.memory, room.disk, clock.clock, virtual.nested)
     yield "the way into a lab", (way.way_in, way.switches, security.modules)
