@@ -14,6 +14,7 @@ import pytest
 
 from labkit import Lab, cli, doctor
 from labkit.agent import journal
+from labkit.doctor import hall
 from labkit.linux import cgroup2, nsfs
 
 
@@ -131,3 +132,69 @@ def test_a_lab_that_does_not_open_is_told_with_its_cause(
     assert about["lab"][0]["likely"] == "root needs no sudo"
     assert about["lab"][0]["remedy"]
     assert "not tried" in about["namespaces"][0]["says"]
+
+
+def test_fix_builds_an_image_that_is_missing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LABKIT_IMAGES", str(tmp_path))
+    status, about = report(capsys, "--fix")
+    assert status == 0
+    assert len(about["fixed"]) == 1 and about["fixed"][0].startswith(f"built the image busybox in {tmp_path}/busybox/")
+    assert about["images"][0]["mark"] == "ok"
+    assert report(capsys, "--fix")[1]["fixed"] == []
+
+
+def test_what_fix_cannot_do_is_said_and_stays_wrong(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    blocked = tmp_path / "a-file"
+    blocked.write_text("")
+    monkeypatch.setenv("LABKIT_IMAGES", str(blocked))
+    status, about = report(capsys, "--fix")
+    assert status == 1
+    assert about["fixed"][0].startswith("could not build the image busybox: cannot build the image")
+
+
+def test_the_text_of_a_report_is_the_same_in_every_run() -> None:
+    first, second = doctor.examine(), doctor.examine()
+    assert str(first) == str(second)
+    for said in (os.uname().release, "MiB", "/run", "/var"):
+        assert said not in str(first), "and names nothing of this machine"
+
+
+def test_before_a_class_a_reset_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    _, about = report(capsys, "--class")
+    assert {"reset", "theme", "offline"} <= {*about}
+    assert about["reset"][0]["says"].endswith(" ms for a lab with 3 containers (median of 3)")
+    assert int(about["reset"][0]["says"].split()[0]) > 0
+
+
+def test_before_a_class_a_slow_reset_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hall, "SLOW", 0.0)  # as slow as a machine can be
+    _, about = report(capsys, "--class")
+    assert about["reset"][0]["mark"] == "note" and "the machine is busy" in about["reset"][0]["likely"]
+
+
+@pytest.mark.parametrize(("theme", "mark"), [("stage", "ok"), ("dark", "note"), ("", "note")])
+def test_before_a_class_the_theme_is_that_of_the_hall(
+    theme: str, mark: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABKIT_THEME", theme)
+    monkeypatch.setattr(hall, "own_server", lambda: 0)  # a JupyterLab that runs here has a theme of its own
+    _, about = report(capsys, "--class")
+    assert about["theme"][0]["mark"] == mark
+    assert ("LABKIT_THEME=stage" in about["theme"][0]["remedy"]) == (mark == "note")
+
+
+def test_before_a_class_the_theme_of_the_server_that_runs_counts(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with subprocess.Popen(["sleep", "1000"], env={"LABKIT_THEME": "stage"}) as server:
+        monkeypatch.setattr(hall, "own_server", lambda: server.pid)
+        monkeypatch.setenv("LABKIT_THEME", "dark")
+        _, about = report(capsys, "--class")
+        server.kill()
+    assert about["theme"][0]["says"] == "JupyterLab runs with the theme stage: 22 px"

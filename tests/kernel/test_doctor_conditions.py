@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -362,3 +363,24 @@ def test_no_fonts() -> None:
 def test_an_image_that_is_not_built() -> None:
     told = examined(LABKIT_IMAGES="/usr/local/stage/images")
     named(told["images"][0], "WRONG", "is not built yet", "./lab up", "labkit image build busybox", ALL[1:])
+
+
+# the class
+
+HALL = """
+from labkit import doctor
+print(json.dumps([finding.to_json() for finding in doctor.examine(in_class=True) if finding.about == "offline"]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "says", "remedy"),
+    [
+        (f"{sys.prefix}/share/jupyter/lab/static", "JupyterLab's pages are missing", "./lab up"),
+        (f"{sys.prefix}/share/jupyter/lab/settings", "asks for news and updates", "./lab up"),
+        ("/usr/share/nodejs/xterm", "the terminal's script is missing", "apt-get install node-xterm"),
+    ],
+)
+def test_what_a_hall_without_a_network_would_miss(place: str, says: str, remedy: str, own_place: Path) -> None:
+    [told] = play(HALL, covered(place), user=False, LABKIT_RUN=str(own_place))
+    named(told, "note", says, "without ./lab up", remedy, ALL)
