@@ -16,17 +16,19 @@ HEADS = ("predictions", "exercises", "faults", "quiz")
 
 @dataclass(frozen=True)
 class Cell:
-    """`right` of `answered` of `total`."""
+    """`right` of `answered` of `total`; what was wrong can be tried `again`, unless the first answer counts."""
 
     right: int
     answered: int
     total: int
+    again: bool = True
 
     def __str__(self) -> str:
         if not self.total:
             return "-"
-        tries = f" ({self.answered - self.right} to try again)" if self.answered > self.right else ""
-        return f"{self.right} of {self.total}{tries}"
+        wrong = self.answered - self.right
+        word = "to try again" if self.again else "surprise" if wrong == 1 else "surprises"
+        return f"{self.right} of {self.total}" + f" ({wrong} {word})" * (wrong > 0)
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def _cell(records: list[Record], kind: str, lesson: Lesson | None) -> Cell:
         else:
             outcome[record["id"]] = right or (kind != "quiz" and outcome.get(record["id"], False))
     total = len(_declared(lesson, kind) if lesson else answered)
-    return Cell(sum(outcome.values()), len(answered), max(total, len(answered)))
+    return Cell(sum(outcome.values()), len(answered), max(total, len(answered)), again=kind != "predict")
 
 
 def _declared(lesson: Lesson, kind: str) -> tuple[object, ...]:

@@ -18,7 +18,7 @@ class ReadFile(Step):
     """Read a file (its first 4096 bytes) with the eyes of this process.
 
     Its root decides which file the path means, its uid and capabilities whether it may, and in /proc its
-    namespaces what the kernel writes into it. Nothing is changed by it. `text` gives what was read.
+    namespaces what the kernel writes into it. Nothing is changed by it.
 
     See: open(2), read(2), proc(5).
     """

@@ -21,7 +21,7 @@ from labkit.linux.calls import (
     unshare,
 )
 from labkit.linux.constants import CLONE_INTO_CGROUP, EEXIST, MS_BIND, O_CREAT, O_DIRECTORY, O_RDONLY
-from labkit.steps.shell import pid_of
+from labkit.steps.shell import PLAIN, pid_of
 from labkit.steps.step import Step
 
 _LONG = {"mnt": "mount"}  # unshare(1) and nsenter(1) spell one kind differently
@@ -53,10 +53,11 @@ def _needs(kinds: tuple[str, ...]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class Spawn(Step):
-    """Start a process in new namespaces.
+    """Start a process, in new namespaces where flags ask for them.
 
-    A namespace comes into being as a flag of clone: the child is born inside, the parent stays where it
-    was. This is the only way into a new pid namespace, because a process never changes its pid.
+    Without a flag it shares all that its parent has: a fork. With one a namespace comes into being: the child
+    is born inside, the parent stays where it was. There is no other way into a new pid namespace, because a
+    process never changes its pid.
 
     See: clone(2), namespaces(7), cgroups(7) "CLONE_INTO_CGROUP".
     """
@@ -95,7 +96,7 @@ class Spawn(Step):
         if "pid" in self.namespaces or "time" in self.namespaces:
             words.append("--fork")
         join = f"sh -c 'echo 0 >{self.cgroup}/cgroup.procs; exec \"$@\"' sh" if self.cgroup else ""
-        return " ".join(filter(None, [join, *words])) or "env"
+        return " ".join(filter(None, [join, *words])) or PLAIN
 
     def needs(self) -> tuple[str, ...]:
         return _needs(self.namespaces)

@@ -111,15 +111,15 @@ def _argument(kind: str, value: Any) -> str:
     if isinstance(value, (Fd, Pid)):
         return f"{type(value).__name__.lower()} of {value.name}"
     if isinstance(value, Joined):
-        return _quote("".join(part if isinstance(part, str) else f"<{part.name}>" for part in value.parts))
+        return quoted("".join(part if isinstance(part, str) else f"<{part.name}>" for part in value.parts))
     if value is None:
         return "NULL"
     if kind in ("path", "str"):
-        return _quote(value)
+        return quoted(value)
     if kind == "strs":
-        return "[" + ", ".join(_quote(item) for item in value) + "]"
+        return "[" + ", ".join(quoted(item) for item in value) + "]"
     if kind == "buf":
-        return f"{_socket(value) or _quote(value)}, {len(value)}"
+        return f"{_socket(value) or quoted(value)}, {len(value)}"
     if kind == "out":
         return f"…, {value}"
     if kind in ("status", "utsname"):
@@ -182,7 +182,8 @@ def _struct(kind: str, value: dict[str, Any]) -> str:
     return "{" + ", ".join(fields) + "}, " + str(len(structs.pack(kind, {})))
 
 
-def _quote(value: str | bytes) -> str:
+def quoted(value: str | bytes, longest: int = _LONGEST) -> str:
+    """Text or bytes in quotes, as strace writes them, and not more than the beginning."""
     text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
     text = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\0", "\\0")
-    return f'"{text[:_LONGEST]}"…' if len(text) > _LONGEST else f'"{text}"'
+    return f'"{text[:longest]}"…' if len(text) > longest else f'"{text}"'

@@ -25,6 +25,7 @@ from labkit.linux.constants import (
     ENOTDIR,
     ENOTEMPTY,
     EPERM,
+    EROFS,
     EUSERS,
 )
 from labkit.steps.step import Step
@@ -62,8 +63,10 @@ TABLE: dict[tuple[str, int], tuple[str, str]] = {
     ("mknodat", EPERM): ("making devices needs CAP_MKNOD in the first user namespace", "bind the machine's own device instead"),
     ("openat", ENOENT): ("no such file in this process's view of the file system", "print(lab.facts('root', 'mounts'))"),
     ("openat", EACCES): ("the file's owner and mode do not let this uid in", "ls -l; id"),
+    ("openat", EROFS): ("the mount through which this path goes is read-only; through another one the same files may be writable",
+                        "findmnt -T PATH"),
     ("openat", EPERM): ("the file is there, but this process lacks the capability for it", "grep Cap /proc/self/status"),
-    ("write", EPERM): ("a map is written once only, by a process with CAP_SETUID in the *parent* user namespace, and an unprivileged gid_map "
+    ("write", EPERM): ("a map is written once only, by a process with CAP_SETUID in the parent user namespace, and an unprivileged gid_map "
                        "needs setgroups denied before", "cat /proc/PID/uid_map /proc/PID/setgroups"),
     ("write", EINVAL): ("the kernel takes this file whole or not at all, and this line is not in its format", "the file's manual page"),
     ("write", EBUSY): ("processes live in this cgroup, so it cannot hand controllers to its children", "cat cgroup.procs"),

@@ -88,6 +88,7 @@ unset 'pid[host]'
 for name in "${!pid[@]}"; do echo "$name is pid ${pid[$name]}" >&2; done
 wait
 """
+PLAIN = "sh"  # the line that starts a process with nothing of its own
 _ODD, _SPACE = re.compile(r"\W"), re.compile(r"\s+")
 _OPTIONS = {MS_RDONLY: "ro", MS_NOSUID: "nosuid", MS_NODEV: "nodev", MS_NOEXEC: "noexec"}
 
@@ -123,7 +124,8 @@ def script(name: str, steps: Iterable[Step]) -> str:
 def _line(step: Step) -> str:
     text = step.shell()
     if step.children:
-        return f"spawn {shlex.quote(step.children[0])} {shlex.quote(step.who)} {text}"
+        command = "env" if text == PLAIN else text  # `spawn` adds the shell, and env starts it as it is
+        return f"spawn {shlex.quote(step.children[0])} {shlex.quote(step.who)} {command}"
     if step.who == "host":
         return text
     verb = "become" if step.replaces_shell else "finally" if step.ends_shell else "leave" if step.init else "tell"

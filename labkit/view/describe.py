@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from labkit.errors import LabError, StepError, errno_meaning, errno_name
-from labkit.steps.call import Call, render
+from labkit.steps.call import Call, quoted, render
 from labkit.steps.plan import Plan
 from labkit.steps.snapshot import Change
 from labkit.steps.step import Step
@@ -24,6 +24,7 @@ from labkit.steps.walk import Walk
 Json = dict[str, Any]
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(0-9])")
+_READ = 80  # characters of what a call has read
 _ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|cf|resp|vs|approx)\.$")
 
 
@@ -91,10 +92,13 @@ def _step(step: Step, number: int, plan: Plan) -> Json:
 
 
 def call(made: Call) -> Json:
-    """One call with its result; `µs` is its time."""
+    """One call with its result; `µs` is its time. Of what was read, the beginning is shown, as strace does."""
     result = f"-1 {errno_name(made.errno)}" if made.errno else made.shown_value
+    text = made.text
+    if made.name == "read" and isinstance(made.out, bytes):
+        text = text.replace("…", quoted(made.out, _READ), 1)
     return {
-        "text": made.text,
+        "text": text,
         "name": made.name,
         "man": f"{made.name}(2)",
         "result": "" if made.refused else result,

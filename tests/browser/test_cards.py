@@ -39,12 +39,12 @@ def test_an_exercise_gives_a_hint_until_the_kernel_is_as_it_should_be(notebook):
     shown = card(notebook, 1)
     expect(shown).to_have_accessible_name("Exercise: own-name")
     shown.get_by_role("button", name="Check").press("Enter")
-    expect(shown.locator(".lp-verdict")).to_contain_text("✗ Not yet. there is no process yet")
+    expect(shown.locator(".lp-verdict")).to_contain_text("✗ Not yet: there is no process yet")
     expect(shown.get_by_role("button", name="Check")).to_be_focused()
     notebook.run(2)
     shown.get_by_role("button", name="Check").press("Enter")
-    expect(shown.locator(".lp-verdict")).to_contain_text("✓ Right.")
-    expect(shown.locator("[aria-live=polite]")).to_contain_text("Right.")
+    expect(shown.locator(".lp-verdict")).to_contain_text("✓ Right:")
+    expect(shown.locator("[aria-live=polite]")).to_contain_text("Right:")
     assert "null" not in shown.inner_text()
 
 
@@ -54,9 +54,9 @@ def test_a_fault_is_told_by_its_symptom_and_follows_what_a_cell_finds(notebook):
     expect(shown).to_have_accessible_name("Fault: full-table")
     expect(shown).to_contain_text("Look with:")
     shown.get_by_role("button", name="Check").click()
-    expect(shown.locator(".lp-verdict")).to_contain_text("Not yet.")
+    expect(shown.locator(".lp-verdict")).to_contain_text("Not yet:")
     notebook.run(4)
-    expect(shown.locator(".lp-verdict")).to_contain_text("✓ Right.")
+    expect(shown.locator(".lp-verdict")).to_contain_text("✓ Right:")
 
 
 def test_a_quiz_is_answered_with_the_keyboard_and_marked_by_the_kernel(notebook):

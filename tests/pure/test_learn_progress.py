@@ -147,4 +147,4 @@ def test_the_table_counts_first_predictions_and_last_answers(book: Book) -> None
     book.add("quiz", "zz/q", right=False)
     lines = str(progress.table(book)).splitlines()
     assert lines[0].split() == ["lesson", "predictions", "exercises", "faults", "quiz"]
-    assert lines[-1] == "zz      0 of 1 (1 to try again)  1 of 1     -       0 of 1 (1 to try again)"
+    assert lines[-1] == "zz      0 of 1 (1 surprise)  1 of 1     -       0 of 1 (1 to try again)"

@@ -26,14 +26,15 @@ export default {
         ...lines.map(({ text, code }) => h(code ? "code" : "p", { class: "lc-line" }, text)),
         ...questions.map(question),
         button ? h("button", { class: "lp-button", id: `${me}-do`, click: act }, button) : null,
-        verdict ? verdictView(verdict, "Not yet.") : null,
+        verdict ? judged(verdict) : null,
       ];
       body.replaceChildren(...content.filter(Boolean));
       voice.textContent = spokenVerdict(verdict ?? null);
       if (focused) document.getElementById(focused)?.focus();
     }
 
-    const spokenVerdict = (came) => (came ? verdictView(came, "Not yet.").textContent : "");
+    const spokenVerdict = (came) => (came ? judged(came).textContent : "");
+    const judged = (came) => verdictView(came, "Not yet:", {}, "Right:"); // what follows begins with a small letter
 
     function act() {
       voice.textContent = "looking …";

@@ -43,10 +43,15 @@ export function shellColumn(step, copyLine) {
   const button = h("button", { class: "lp-small", title: "copy the shell line (key: c)", click: copyLine }, "Copy");
   const prompt = (text) => h("span", { class: "lp-prompt", "aria-hidden": "true" }, text);
   const lines = step.shell.split("\n").map((line, index) =>
-    h("div", { class: "lp-line" }, prompt(index ? "  " : "$ "), line));
+    h("div", { class: "lp-line" }, prompt(index ? "  " : "$ "), words(line)));
   const where = step.who === "host" ? "in a shell of the lab host" : `in a shell of ${step.who}`;
   const code = h("code", { class: "lp-code" }, ...lines);
   return column("shell", "Shell", button, code, h("p", { class: "lp-where" }, where));
+}
+
+/** A line whose options are not broken after a hyphen: `--propagation` is one word. */
+function words(line) {
+  return line.split(/( +)/).map((word) => (word.includes("-") ? h("span", { class: "lp-word" }, word) : word));
 }
 
 /** What changed, under the name of the probe that saw it. */

@@ -11,9 +11,9 @@ export function options(group, choices, said, closed = false) {
   return h("div", { class: "lp-options" }, ...choices.map(option));
 }
 
-/** "✓ Right." or "✗ `no`", and why. `right` is null where there is no right or wrong. */
-export function verdictView({ right, text }, no, attributes = {}) {
-  const word = right === true ? "✓ Right. " : right === false ? `✗ ${no} ` : "";
+/** "✓ `yes`" or "✗ `no`", and why. `right` is null where there is no right or wrong. */
+export function verdictView({ right, text }, no, attributes = {}, yes = "Right.") {
+  const word = right === true ? `✓ ${yes} ` : right === false ? `✗ ${no} ` : "";
   const kind = right === true ? "lp-right" : right === false ? "lp-wrong" : "";
   return h("p", { class: `lp-verdict ${kind}`, ...attributes }, h("b", {}, word), text);
 }
