@@ -73,6 +73,10 @@ class Checkout:
         for layout in (self.directory / ".lab/jupyter/config/lab/workspaces").glob("*"):
             layout.unlink()
 
+    def forget_answers(self) -> None:
+        """As a student who has answered nothing yet."""
+        Path(self.environment["LABKIT_PROGRESS"]).unlink(missing_ok=True)
+
     def stop(self) -> None:
         """./lab down: it ends its kernels, and they their labs."""
         self.lab("down")

@@ -27,6 +27,22 @@ _WATCH = """cell => {
 }"""
 
 
+#: what sticks out of the page to the right and cannot be scrolled to, or is cut off within its own box
+_LOST = """(selector) => [...document.querySelectorAll(selector)].filter((node) => {
+  const part = node.closest(".jp-OutputArea-output, .jp-RenderedMarkdown");
+  if (!part || !node.getClientRects().length || node.closest(".lp-voice") || node.ownerSVGElement) return false;
+  const style = getComputedStyle(node);
+  const cut = style.overflowX === "hidden" && style.display !== "inline" && node.scrollWidth > node.clientWidth + 1;
+  if (cut) return true;
+  if (node.getBoundingClientRect().right <= part.getBoundingClientRect().right + 1) return false;
+  for (let box = node.parentElement; box; box = box.parentElement) {
+    if (box.scrollWidth > box.clientWidth && ["auto", "scroll"].includes(getComputedStyle(box).overflowX)) return false;
+    if (box.matches(".jp-OutputArea, .jp-RenderedMarkdown")) break;
+  }
+  return true;
+}).map((node) => `${node.tagName}.${node.className.baseVal ?? node.className}: ${node.textContent.slice(0, 50)}`)"""
+
+
 class Notebook:
     """A notebook in the browser: `name` is its path from the checkout's root."""
 
@@ -146,6 +162,10 @@ class Notebook:
         entries.filter(has_text="Theme").first.click()
         entries.filter(has_text=f"JupyterLab {name}").first.click()
         self.page.wait_for_selector(f'body[data-jp-theme-name="JupyterLab {name}"]', state="attached")
+
+    def lost(self, selector: str) -> list[str]:
+        """What of this sticks out of the page where nobody can read it."""
+        return list(self.page.evaluate(_LOST, selector))
 
     def close(self) -> None:
         """Close the page, and end the kernel."""

@@ -57,18 +57,6 @@ FAINT = """() => {
   return faint;
 }"""
 
-#: what sticks out of the page to the right, and cannot be scrolled to
-LOST = """() => [...document.querySelectorAll(".labkit-player *, .lk-doc *, .lk-svg")].filter((node) => {
-  if (!node.getClientRects().length || node.closest(".lp-voice, svg svg") || node.ownerSVGElement) return false;
-  const edge = node.closest(".jp-OutputArea-output").getBoundingClientRect().right;
-  if (node.getBoundingClientRect().right <= edge + 1) return false;
-  for (let box = node.parentElement; box; box = box.parentElement) {
-    if (box.scrollWidth > box.clientWidth && ["auto", "scroll"].includes(getComputedStyle(box).overflowX)) return false;
-    if (box.classList.contains("jp-OutputArea")) break;
-  }
-  return true;
-}).map((node) => `${node.tagName}.${node.className.baseVal ?? node.className}`)"""
-
 
 @pytest.fixture(scope="module")
 def notebook(open_notebook):
@@ -94,7 +82,7 @@ def test_everything_is_read_and_nothing_is_lost_at_1024_by_768(notebook, name, p
         notebook.choose_theme(page)
     use(notebook, name)
     assert notebook.page.evaluate(FAINT) == []
-    assert notebook.page.evaluate(LOST) == []
+    assert notebook.lost(".labkit-player *, .lk-doc *, .lk-svg") == []
     if name == "stage":
         size = "node => getComputedStyle(node).fontSize"
         assert notebook.player().root.evaluate(size) == "22px"
