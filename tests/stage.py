@@ -44,7 +44,7 @@ mount --bind /usr/local/stage/passwd /etc/passwd
 SUDO_RULE = f"""
 mount -t tmpfs -o mode=755 none /etc/sudoers.d
 (cd {shlex.quote(str(ROOT))}; ROOT=$PWD; STATE=/usr/local/stage; source setup/lib.sh; source setup/privilege.sh
-id() {{ echo student; }}; as_root() {{ "$@"; }}; install_rule)
+RULE_FOR=student; as_root() {{ "$@"; }}; install_rule)
 """
 
 

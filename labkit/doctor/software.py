@@ -46,7 +46,7 @@ def jupyter(patient: Patient) -> Iterator[Finding]:
             likely=f"this Python ({sys.executable}) is not the lab's, or its packages were changed by hand",
         )  # fmt: skip
     else:
-        yield Finding(about="packages", says=some(there, 8))
+        yield Finding(about="packages", says=some(there, 4))
 
 
 def _declared() -> Iterator[tuple[str, Any]]:
@@ -77,7 +77,7 @@ def widgets(patient: Patient) -> Iterator[Finding]:
             says = f"the kernel has {package} {version}, and the browser gets {extension} {found} from {place}"
             likely = "one of the two is left from another installation, and found first"
         else:
-            fine.append(f"{package} {version} with {extension} {found}")
+            fine.append(f"{package} {version} with {found} in the browser")
             continue
         remedy = f"jupyter labextension enable {extension}" if "off" in says else _INSTALL
         if place is not None and not place.is_relative_to(sys.prefix):
