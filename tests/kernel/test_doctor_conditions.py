@@ -221,6 +221,28 @@ def test_a_kind_of_namespace_that_is_refused(kind: str, lessons: list[str]) -> N
     named(wrong[0], "WRONG", "ENOSPC", "a limit", f"sysctl -w user.max_{kind}_namespaces", lessons)
 
 
+#: root of a user namespace in which all ids are, and none may make another
+ALL_IDS = """
+import ctypes
+go, going = os.pipe()
+me, helper = os.getpid(), os.fork()
+if helper == 0:
+    os.read(go, 1)
+    for kind in ("uid", "gid"):
+        open(f"/proc/{me}/{kind}_map", "w").write("0 0 65536")
+    os._exit(0)
+assert ctypes.CDLL(None).unshare(0x10000000) == 0
+os.write(going, b"x")
+os.waitpid(helper, 0)
+open("/proc/sys/user/max_user_namespaces", "w").write("0")
+"""
+
+
+def test_an_ordinary_user_of_the_lab_who_may_not_be_root_anywhere() -> None:
+    told = examined(before=ALL_IDS)
+    named(told["rootless"][0], "WRONG", "is no root in a user namespace", "AppArmor", "sysctl kernel.app", ["nb05"])
+
+
 def test_no_overlayfs() -> None:
     told = examined(bound("/proc/filesystems", "nodev tmpfs\n"), prefix=WITHOUT_RIGHTS)
     named(told["overlayfs"][0], "WRONG", "is unknown to the kernel", "not loaded", "modprobe overlay", ALL[1:])
