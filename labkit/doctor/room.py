@@ -33,7 +33,7 @@ def memory(patient: Patient) -> Iterator[Finding]:
     yield Finding(
         about="memory", says=says if free >= least else f"{says}; a lab and a notebook want {least}",
         likely="the machine is small" if scarce else "other programs have it", minor=free >= least,
-        remedy="LABKIT_VM_MEMORY=2048 vagrant reload, or give this machine 2 GiB" if scarce
+        remedy="LABKIT_MEMORY=2048 vagrant reload, or give this machine 2 GiB" if scarce
         else "ps -eo rss,pid,args --sort=-rss | head", needs=(Need.LAB,),
     )  # fmt: skip
 

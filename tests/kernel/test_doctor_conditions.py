@@ -76,16 +76,16 @@ def test_a_kernel_that_is_too_old() -> None:
 
 
 @pytest.mark.parametrize(
-    ("total", "available", "mark", "likely"),
+    ("total", "available", "mark", "likely", "remedy"),
     [
-        (512, 180, "WRONG", "the machine is small"),
-        (512, 300, "note", "the machine is small"),
-        (8192, 180, "WRONG", "other programs"),
+        (512, 180, "WRONG", "the machine is small", "LABKIT_MEMORY=2048 vagrant reload"),
+        (512, 300, "note", "the machine is small", "LABKIT_MEMORY=2048 vagrant reload"),
+        (8192, 180, "WRONG", "other programs", "ps -eo rss"),
     ],
 )
-def test_too_little_memory(total: int, available: int, mark: str, likely: str) -> None:
+def test_too_little_memory(total: int, available: int, mark: str, likely: str, remedy: str) -> None:
     told = examined(bound("/proc/meminfo", f"MemTotal: {total * 1024} kB\nMemAvailable: {available * 1024} kB\n"))
-    named(told["memory"][0], mark, f"{available} MiB of {total} MiB", likely, "", ALL)
+    named(told["memory"][0], mark, f"{available} MiB of {total} MiB", likely, remedy, ALL)
 
 
 @pytest.mark.parametrize(("size", "mark"), [("size=6m", "WRONG"), ("size=100m", "note"), ("nr_inodes=2", "WRONG")])
