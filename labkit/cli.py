@@ -52,6 +52,10 @@ def _parser() -> argparse.ArgumentParser:
     agent = commands.add_parser("agent-command", help="print how the lab's agent is started on this machine")
     agent.set_defaults(command=_agent_command)
 
+    record = commands.add_parser("record", help="make the recordings of the lessons anew, on a machine with a lab")
+    record.add_argument("numbers", nargs="*", metavar="NN", help="of these lessons only: 03")
+    record.set_defaults(command=_record)
+
     image = commands.add_parser("image", help="build an image, list them, or say where one is")
     what = image.add_subparsers(required=True, metavar="build|check|list|path")
     build = what.add_parser("build", help="build an image unless it is up to date")
@@ -81,6 +85,12 @@ def _agent_command(args: argparse.Namespace) -> int:
     if way == "rootless" and (reason := sudo_rule.refusal()):
         print(f"# not as root: {reason}; {sudo_rule.REMEDY}", file=sys.stderr)
     return 0
+
+
+def _record(args: argparse.Namespace) -> int:
+    from labkit.record import main as record
+
+    return record(args.numbers)
 
 
 def _image_build(args: argparse.Namespace) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import labkit
 from labkit.cgroups.make import MakeCgroup
 from labkit.container.spec import LAB
 from labkit.errors import LabError, StepError, errno_name
@@ -75,6 +78,15 @@ def _goes(lab: Renewable, plan: Plan, attempt: Step) -> str:
     except StepError as error:
         return errno_name(error.errno)
     return "works"
+
+
+def tiny(function: str = "") -> str:
+    """The page labkit/tiny.py, or one function of it, as text: it can be read where it cannot be imported."""
+    page = Path(labkit.__file__).with_name("tiny.py").read_text(encoding="utf-8")
+    if not function:
+        return page
+    found = next(node for node in ast.parse(page).body if isinstance(node, ast.FunctionDef) and node.name == function)
+    return "".join(page.splitlines(keepends=True)[found.lineno - 1 : found.end_lineno])
 
 
 def run_tiny(lab: Any, page: str) -> str:

@@ -42,6 +42,12 @@ class Ground(Protocol):
     def fresh(self) -> None:
         """A fresh lab host."""
 
+    def moment(self) -> str:
+        """Where the recording stands, if anything is recorded."""
+
+    def returned(self, moment: str) -> None:
+        """All that was done since is undone."""
+
     def machine(self) -> dict[str, object]:
         """What a trace says of the machine."""
 
@@ -69,7 +75,8 @@ class Walk(Shown):
         self.error: LabError | None = None
         self.trace = Trace(plan.name, machine=dict(lab.machine()))
         self._extra: list[Step] = []
-        self._names: list[Naming] = []
+        self._names: list[Naming] = []  # of each position up to this one; so are the moments
+        self._moments: list[str] = []
         self._generation = -1
         self._halfway = False  # in the middle of a change; still so afterwards if it was interrupted
         self._listeners: list[Callable[[], None]] = []
@@ -81,6 +88,7 @@ class Walk(Shown):
         self.lab.snapshot()  # names the namespaces of the lab host first
         self._generation = self.lab.generation
         self._names = [self.lab.naming.copy()]
+        self._moments = [self.lab.moment()]
 
     # what was last seen
 
@@ -160,6 +168,7 @@ class Walk(Shown):
             self.position += 1
             del self._names[self.position :]
             self._names.append(self.lab.naming.copy())
+            self._moments[self.position :] = [self.lab.moment()]
         self._halfway = False
         self._changed()
         if error and check:
@@ -219,6 +228,7 @@ class Walk(Shown):
         except (StepError, ReplayError):
             return None
         self.position -= 1
+        self.lab.returned(self._moments[self.position])
         del self._names[self.position + 1 :]
         self.lab.naming = self._names[self.position].copy()
         return inverse
@@ -235,18 +245,19 @@ class Walk(Shown):
         return f"rebuilt to {position} in a fresh lab host, because {why}"
 
     def _replay(self, position: int) -> None:
-        """Take the first `position` steps again, looking only where names are given."""
+        """Take the first `position` steps again, looking only where names are given; a recording wants each step."""
         pending: list[Step] = []
-        for step in self.plan.steps[:position]:
+        self._moments = self._moments[:1] * (position + 1)
+        for number, step in enumerate(self.plan.steps[:position], 1):
             pending.append(step)
-            if step.names_new_things:
+            if step.names_new_things or self._moments[0]:
                 self.lab.take_all(pending)
-                pending = []
+                self._moments[number], pending = self.lab.moment(), []
+            if step.names_new_things:
                 self.lab.snapshot()
         self.lab.take_all(pending)
         self.position = position
-        names = self.lab.naming.copy()
-        self._names = [*self._names[:1], *(names.copy() for _ in range(position))]
+        self._names = [*self._names[:1], *(self.lab.naming.copy() for _ in range(position))]
 
     def reset(self) -> Walk:
         """Back to the beginning, in a fresh lab host."""

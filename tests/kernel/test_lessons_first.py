@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 
 import lessons
 import pytest
 from lessons import Steps
 
-from labkit import Lab, learn, tiny
+from labkit import Lab, learn
 from labkit.cgroups.make import RemoveCgroup
 from labkit.container import spec
 from labkit.learn import bare, beside
@@ -214,7 +213,7 @@ def test_a_missing_step_shows_inside_or_only_to_the_neighbours(lab: Lab) -> None
 @pytest.mark.skipif(os.geteuid() != 0, reason="there is no rootless tiny: it is a page, and root's")
 def test_tiny_and_a_plan_lead_to_the_same_container(lab: Lab) -> None:
     lab.walk(lab.plans.container("busybox", ["sleep", "1000"], name="bakery")).run()
-    other = beside.run_tiny(lab, inspect.getsource(tiny))
+    other = beside.run_tiny(lab, beside.tiny())
     alike, different = beside.compare(lab.snapshot(*PROBES), "bakery", other).splitlines()
     assert alike.endswith("kinds of namespaces, pid inside, root, mounts, links, rights")
     assert different == "different: host name (bakery, tiny), cgroup (/bakery, /host)"

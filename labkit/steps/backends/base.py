@@ -120,6 +120,12 @@ class Backend(Protocol):
     def take(self, part: Part) -> list[Row]:
         """Make the calls; a row ``[value, errno, nanoseconds, out]`` for each one made."""
 
+    def moment(self) -> str:
+        """Where a recording stands: a word for all that was done in this lab host. Empty if nothing is recorded."""
+
+    def returned(self, moment: str) -> None:
+        """What was done since that moment was undone, step by step: the lab host is as it was then."""
+
     def look(self, probes: Sequence[str]) -> Facts:
         """The raw facts of `probes`, and always those of the processes."""
 

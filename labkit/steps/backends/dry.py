@@ -46,6 +46,12 @@ class Dry:
         self.asked.append(part)
         return [[0, 0, 0, None] for _ in part.intents]
 
+    def moment(self) -> str:
+        return ""
+
+    def returned(self, moment: str) -> None:
+        return
+
     def look(self, probes: Sequence[str]) -> Facts:
         return {"processes": [_INIT], **{probe: [] for probe in probes}}
 

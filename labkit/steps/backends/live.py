@@ -79,6 +79,12 @@ class Live:
     def take(self, part: Part) -> list[Row]:
         return self.actors.take(part)
 
+    def moment(self) -> str:
+        return ""
+
+    def returned(self, moment: str) -> None:
+        return
+
     def look(self, probes: Sequence[str]) -> Facts:
         try:
             reply, fds = self.client.ask("look", probes=list(probes))

@@ -1,6 +1,6 @@
 """Writing down on the way what a lab was asked and what it answered: see `labkit.steps.backends.tape`.
 
-Pids, inodes and mount ids are renumbered in order of appearance, and the machine's own paths are dropped, so
+Pids, inodes and mount ids are renumbered (`labkit.steps.backends.numbers`), and the machine's own paths dropped, so
 that nothing but the kernel's version tells where a recording was made. A recorded lab shows no window: its
 exercises are judged in the notebook, where what the judge sees is recorded too.
 """
@@ -17,56 +17,12 @@ from typing import Any, TypeVar
 
 from labkit.errors import LabError
 from labkit.steps.backends.base import Backend, CallFailed, Ended, Facts, Part, Row, Start
+from labkit.steps.backends.numbers import Numbers, renumber
 from labkit.steps.backends.tape import Tape, Visit, asked_of_machine
 
 T = TypeVar("T")
-_NUMBERED = {
-    "processes": ("pid", "parent"), "mounts": ("id", "parent", "shared", "master"),
-    "namespaces": ("inode", "owner", "parent"),
-}  # fmt: skip
 _PUBLIC = ("kernel", "cgroup_mode", "way", "rootless", "no_cgroup", "shared_root")
 _tapes: dict[Path, Tape] = {}  # of this Python, by file
-
-
-class Numbers:
-    """Small numbers for the kernel's big ones, in order of first appearance. 0 and -1 mean something and stay."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, int], int] = {}
-
-    def __call__(self, kind: str, value: Any) -> Any:
-        if not isinstance(value, int) or isinstance(value, bool) or value in (0, -1):
-            return value
-        return self._known.setdefault((kind, value), len(self._known) + 1)
-
-
-def renumber(facts: Facts, number: Numbers) -> Facts:
-    """Raw facts with numbers that are the same in every run."""
-    result: Facts = {}
-    for probe, rows in facts.items():
-        if not isinstance(rows, list):
-            result[probe] = rows
-            continue
-        result[probe] = [_renumbered(probe, row, number) for row in rows]
-    return result
-
-
-def _renumbered(probe: str, row: dict[str, Any], number: Numbers) -> dict[str, Any]:
-    new = dict(row)
-    kind = {"mounts": "mount", "namespaces": "ns"}.get(probe, "pid")
-    for key in _NUMBERED.get(probe, ()):
-        peer = probe == "mounts" and key in ("shared", "master")
-        new[key] = number("peer" if peer else kind, new[key])
-    if "ns" in new:
-        ns = new["ns"]
-        new["ns"] = {k: number("ns", v) for k, v in ns.items()} if isinstance(ns, dict) else number("ns", ns)
-    if probe not in _NUMBERED and "pid" in new:
-        new["pid"] = number("pid", new["pid"])
-    if "nspid" in new:
-        new["nspid"] = [number("pid", new["nspid"][0]), *new["nspid"][1:]]
-    if "held_by" in new:
-        new["held_by"] = [[how, number("pid", by) if how == "fd" else by] for how, by in new["held_by"]]
-    return new
 
 
 class Recording:
@@ -88,7 +44,7 @@ class Recording:
         try:
             answer = ask()
         except LabError as error:
-            self.visit.keep(what, {"error": [type(error).__name__, error.message, error.likely, error.look]})
+            self.visit.keep(what, _error(error))
             raise
         self.visit.keep(what, told(answer))
         return answer
@@ -125,9 +81,22 @@ class Recording:
         self.visit.did("attach", name)
 
     def take(self, part: Part) -> list[Row]:
-        for intent in part.intents:
+        try:
+            rows = self.below.take(part)
+        except LabError as error:
+            self.visit.called(part.who, part.intents[0])
+            self.visit.keep_once("call", _error(error))
+            raise
+        for intent, row in zip(part.intents, rows, strict=False):
             self.visit.called(part.who, intent)
-        return self._kept("calls", lambda: self.below.take(part), lambda rows: [_unhurried(row) for row in rows])
+            self.visit.keep_once("call", _unhurried(row))
+        return rows
+
+    def moment(self) -> str:
+        return self.visit.situation
+
+    def returned(self, moment: str) -> None:
+        self.visit.returned(moment)
 
     def look(self, probes: Sequence[str]) -> Facts:
         what = "look " + " ".join(sorted(probes))
@@ -168,6 +137,10 @@ class Recording:
         self.below.close()
         self.visit.did("close")
         self.path.write_text(self.tape.to_jsonl(), encoding="utf-8")
+
+
+def _error(error: LabError) -> Facts:
+    return {"error": [type(error).__name__, error.message, error.likely, error.look]}
 
 
 def _unhurried(row: Row) -> Row:

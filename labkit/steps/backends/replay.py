@@ -17,11 +17,17 @@ from labkit.errors import ImageError, ReplayError
 from labkit.steps.backends import recordings
 from labkit.steps.backends.base import CallFailed, Ended, Facts, Part, Row, Start
 from labkit.steps.backends.tape import Tape, Visit, asked_of_machine
+from labkit.steps.call import render
 
-_LOOK = "take the steps that the lesson takes; or run it live, in the VM or on a Linux machine"
+_LOOK = "take the steps that the lesson takes, after walk.reset() or lab.reset(); or run it live, in Linux or the VM"
 #: strftime's would be those of the locale
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _tapes: dict[Path, Tape] = {}  # of this Python, by file
+
+
+def opened() -> list[Tape]:
+    """The recordings that this Python has played from."""
+    return [*_tapes.values()]
 
 
 class Replay:
@@ -56,15 +62,16 @@ class Replay:
     def _always(self, what: str) -> Any:
         return self.tape.answers.get((0, "", what), [None])[0]
 
-    def _answer(self, what: str) -> Any:
-        """The recorded answer, or the recorded error. Raises ReplayError where there is neither."""
+    def _answer(self, what: str, words: str = "") -> Any:
+        """The recorded answer, or the recorded error. Raises ReplayError, in these words, where there is neither."""
         try:
             answer = copy.deepcopy(self.visit.recall(what))
         except KeyError:
             raise ReplayError(
-                f"the recording holds no answer to {what!r} here", likely="this way was not taken when it was recorded",
+                f"not in the recording: {words or what}",
+                likely=f"this lab is not live but {self.recorded}; that was not done then, or not after the same steps",
                 look=_LOOK,
-            ) from None  # fmt: skip
+            ) from None
         if isinstance(answer, dict) and "error" in answer:
             kind, message, likely, look = answer["error"]
             raise getattr(errors, kind, errors.LabError)(message, likely=likely, look=look)
@@ -84,7 +91,7 @@ class Replay:
         return dict(self._always("hello") or {})
 
     def machine(self, question: str, pids: Mapping[str, int]) -> Facts:
-        found: Facts = self._answer(asked_of_machine(question, pids))
+        found: Facts = self._answer(asked_of_machine(question, pids), f"what the machine says about {question} here")
         return found
 
     def renew(self) -> Facts:
@@ -108,21 +115,33 @@ class Replay:
         self.visit.did("attach", name)
 
     def take(self, part: Part) -> list[Row]:
+        rows: list[Row] = []
         for intent in part.intents:
             self.visit.called(part.who, intent)
-        return list(self._answer("calls"))
+            row: Row = self._answer("call", render(intent.name, intent.args))
+            rows.append(row)
+            became = intent.name == "execve" and not row[1]  # nobody is there any more to make the next call
+            if became or (row[1] and row[1] not in intent.tolerate):
+                break
+        return rows
+
+    def moment(self) -> str:
+        return self.visit.situation
+
+    def returned(self, moment: str) -> None:
+        self.visit.returned(moment)
 
     def look(self, probes: Sequence[str]) -> Facts:
         what = "look " + " ".join(sorted(probes))
         wider = (w for w in self.tape.looks(self.visit.number, self.visit.situation) if {*probes} <= {*w.split()[1:]})
         if (self.visit.number, self.visit.situation, what) not in self.tape.answers:
             what = next(wider, what)
-        facts: Facts = self._answer(what)
+        facts: Facts = self._answer(what, f"a look at {', '.join(sorted(probes)) or 'the processes'} here")
         return facts
 
     def start(self, start: Start) -> int:
         self.visit.started(start)
-        answer = self._answer("pid")
+        answer = self._answer("pid", f"the start of {start.name}")
         if isinstance(answer, dict):
             raise CallFailed(start.parts[answer["part"]], answer["rows"])
         return int(answer)
@@ -147,7 +166,7 @@ class Replay:
 
     def signal(self, name: str, number: int) -> None:
         self.visit.did("signal", name, number)
-        self._answer("signalled")
+        self._answer("signalled", f"signal {number} to {name}")
 
     def close(self) -> None:
         self.visit.did("close")

@@ -16,16 +16,19 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable
+from itertools import zip_longest
 from typing import Any
 
 from labkit.agent.wire import pack
 from labkit.errors import ReplayError
 from labkit.linux.calls import Intent
+from labkit.linux.constants import decode
+from labkit.linux.signatures import signature
 from labkit.steps.backends.base import Start
 
-VERSION = 2
+VERSION = 3
 FRESH = "fresh"
-_ANEW = "record it anew: python tests/notebooks/record.py NOTEBOOK"
+_ANEW = "record it anew: ./lab record"
 Key = tuple[int, str, str]  # visit (0: all of them), situation, question
 
 
@@ -35,6 +38,7 @@ class Tape:
     def __init__(self, date: str = "") -> None:
         self.date = date
         self.answers: dict[Key, list[Any]] = {}
+        self.asked: set[tuple[str, str]] = set()  # situation, question
         self.visits = 0
 
     def keep(self, key: Key, answer: Any) -> None:
@@ -43,7 +47,11 @@ class Tape:
 
     def elsewhere(self, situation: str, what: str) -> int | None:
         """The latest visit with an answer to that."""
-        return max((v for v, s, w in self.answers if (s, w) == (situation, what)), default=None)
+        return max((v for v, s, w in self.answers if v and (s, w) == (situation, what)), default=None)
+
+    def idle(self) -> set[tuple[str, str]]:
+        """What the recording knows of lab hosts and nobody has asked since it was loaded: situation, question."""
+        return {(situation, what) for _, situation, what in self.answers if situation} - self.asked
 
     def looks(self, visit: int, situation: str) -> list[str]:
         """What was looked at there."""
@@ -103,6 +111,20 @@ def asked_of_machine(question: str, names: Iterable[str]) -> str:
     return " ".join(["machine", question, *sorted(names)])
 
 
+def told(intent: Intent) -> list[Any]:
+    """A call's arguments, the same on every machine: four flags of open(2) have other numbers on other processors."""
+    kinds = [kind for _, kind, _ in signature(intent.name).parameters]
+    return [_told(kind, value) for kind, value in zip_longest(kinds, intent.args)]
+
+
+def _told(kind: str, value: Any) -> Any:
+    if kind == "O" and isinstance(value, int):
+        return decode("O", value)
+    if kind == "open_how":
+        value = {**value, "flags": decode("O", value.get("flags", 0))}
+    return pack(value)
+
+
 class Visit:
     """One lab host, from fresh to gone: where on the tape we are."""
 
@@ -114,23 +136,34 @@ class Visit:
     def did(self, *what: Any) -> None:
         """Something was done: from now on the situation is another."""
         text = json.dumps([self.situation, *what], sort_keys=True)
-        self.situation = hashlib.sha256(text.encode()).hexdigest()[:16]
+        self.situation = hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def called(self, who: str, intent: Intent) -> None:
         """A call was made, with whatever result: the same call in the same situation has the same."""
-        self.did(who, intent.name, pack(intent.args), intent.keep)
+        self.did(who, intent.name, told(intent), intent.keep)
 
     def started(self, start: Start) -> None:
         """A program was started."""
-        self.did("start", start.name, [[p.who, [pack(tuple(i)) for i in p.intents]] for p in start.parts], start.tty)
+        parts = [
+            [part.who, [[intent.name, told(intent), intent.keep] for intent in part.intents]] for part in start.parts
+        ]
+        self.did("start", start.name, parts, start.tty)
+
+    def returned(self, situation: str) -> None:
+        """What was done since `situation` has been undone: the lab is as it was then."""
+        self.situation = situation
 
     def keep(self, what: str, answer: Any) -> None:
         """Record an answer."""
         self.tape.keep((self.number, self.situation, what), answer)
 
+    def keep_once(self, what: str, answer: Any) -> None:
+        """Record an answer that is the same on every visit."""
+        self.tape.answers.setdefault((0, self.situation, what), [answer])
+
     def knows(self, what: str) -> bool:
         """Whether there is an answer, here or in another visit, which then is the one to go on with."""
-        if (self.number, self.situation, what) in self.tape.answers:
+        if self._always(what) or (self.number, self.situation, what) in self.tape.answers:
             return True
         other = self.tape.elsewhere(self.situation, what)
         self.number = self.number if other is None else other
@@ -140,7 +173,11 @@ class Visit:
         """The next answer. Raises KeyError if there is none."""
         if not self.knows(what):
             raise KeyError(what)
-        given = self.tape.answers[self.number, self.situation, what]
+        self.tape.asked.add((self.situation, what))
+        given = self._always(what) or self.tape.answers[self.number, self.situation, what]
         turn = self._turns[self.situation, what]
         self._turns[self.situation, what] += 1
         return given[min(turn, len(given) - 1)]
+
+    def _always(self, what: str) -> list[Any] | None:
+        return self.tape.answers.get((0, self.situation, what))
