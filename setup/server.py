@@ -113,7 +113,10 @@ def wait() -> None:
 
 
 def seed_settings() -> None:
-    """Give a new student the course's font sizes; leave those alone who have chosen their own."""
+    """Give the course its style, and a new student its font sizes; leave those alone who have chosen their own."""
+    style = STATE / "jupyter/config/custom/custom.css"  # no setting names another place
+    style.parent.mkdir(parents=True, exist_ok=True)
+    style.write_bytes((ROOT / "setup/jupyter/custom.css").read_bytes())
     theme = STATE / "jupyter/config/lab/user-settings/@jupyterlab/apputils-extension/themes.jupyterlab-settings"
     if not theme.exists():
         theme.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ c.ServerApp.port_retries = 0  # the address that was announced, or an error
 c.ServerApp.default_url = "/lab/tree/notebooks/index.md"
 c.FileContentsManager.preferred_dir = "notebooks"
 c.LabApp.extension_manager = "readonly"
+c.LabApp.custom_css = True  # custom.css, which setup/server.py puts where it is looked for
 
 # Root is the usual user of a virtual machine made for the course; the address is on loopback, with a token.
 c.ServerApp.allow_root = True

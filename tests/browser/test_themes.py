@@ -91,6 +91,21 @@ def test_everything_is_read_and_nothing_is_lost_at_1024_by_768(notebook, name, p
         assert len(set(tops)) == 1, "the five buttons stand in one row"
 
 
+@pytest.mark.parametrize("name", ["normal", "stage"])
+def test_the_list_of_steps_and_the_counts_of_changes_are_there_to_be_seen(notebook, name):
+    use(notebook, name)
+    player = notebook.player()
+    player.press("Go to")
+    steps = player.root.locator(".lp-list-of-steps")
+    expect(steps.get_by_role("button")).to_have_count(player.total + 1)
+    assert steps.evaluate("node => node.scrollWidth - node.clientWidth") == 0
+    steps.get_by_role("button", name="the root of this mount namespace").click()
+    expect(player.root.locator(".lp-tally")).to_have_count(3)  # new, gone and changed
+    assert notebook.lost(".lp-head *, .lp-head") == []
+    edge = "node => node.closest('.lp-column').getBoundingClientRect().right - node.getBoundingClientRect().right"
+    assert min(player.root.locator(".lp-tally").evaluate_all(f"all => all.map({edge})")) > 0
+
+
 def test_pictures_have_a_name_and_a_description_for_the_ear(notebook):
     pictures = notebook.page.get_by_role("img").and_(notebook.page.locator("svg.lk-svg"))
     assert pictures.count() == 6

@@ -50,7 +50,8 @@ export function stepList(model, goTo, toggled) {
       h("h5", {}, goal), ...steps.map(({ number, title, who }) => entry(position, number, title, who))));
     node.replaceChildren(
       h("label", {}, "Go to step ", input, h("kbd", {}, "Enter"), h("kbd", {}, "Esc")),
-      h("div", { class: "lp-groups" }, entry(position, 0, "the beginning"), ...goals));
+      h("div", { class: "lp-list-of-steps" },
+        h("div", { class: "lp-groups" }, entry(position, 0, "the beginning"), ...goals)));
     if (hadFocus) input.focus();
   }
 
