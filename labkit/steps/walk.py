@@ -166,6 +166,7 @@ class Walk(Shown):
         self.trace.taken.append(taken)
         if error is None:
             self.position += 1
+            self.way_back = ""  # whoever goes on has not just come back
             del self._names[self.position :]
             self._names.append(self.lab.naming.copy())
             self._moments[self.position :] = [self.lab.moment()]

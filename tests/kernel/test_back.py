@@ -173,6 +173,7 @@ def test_the_hostname_goes_back_to_what_it_was(lab: Lab) -> None:
     walk = lab.walk(Plan.of("p", ("p", [SetHostname(name="alpha")]))).run()
     walk.back()
     assert walk.way_back == "step 1 undone by: set the hostname to lab"
+    assert not walk.next().error and walk.way_back == "", "who goes on has not just come back"
 
 
 def test_unshare_cannot_be_undone_except_by_dying(lab: Lab) -> None:
