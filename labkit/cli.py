@@ -52,6 +52,11 @@ def _parser() -> argparse.ArgumentParser:
     agent = commands.add_parser("agent-command", help="print how the lab's agent is started on this machine")
     agent.set_defaults(command=_agent_command)
 
+    up = commands.add_parser("up", help="start JupyterLab on the recorded lessons, on any system")
+    up.add_argument("--replay", action="store_true", required=True, help="nothing is live (for that: ./lab up)")
+    up.add_argument("--port", type=int, default=8888, help="the first port to try (8888)")
+    up.set_defaults(command=_up)
+
     record = commands.add_parser("record", help="make the recordings of the lessons anew, on a machine with a lab")
     record.add_argument("numbers", nargs="*", metavar="NN", help="of these lessons only: 03")
     record.set_defaults(command=_record)
@@ -85,6 +90,12 @@ def _agent_command(args: argparse.Namespace) -> int:
     if way == "rootless" and (reason := sudo_rule.refusal()):
         print(f"# not as root: {reason}; {sudo_rule.REMEDY}", file=sys.stderr)
     return 0
+
+
+def _up(args: argparse.Namespace) -> int:
+    from labkit.up import main as up
+
+    return up(args.port)
 
 
 def _record(args: argparse.Namespace) -> int:

@@ -30,7 +30,7 @@ from labkit.container.plans import Plans
 from labkit.container.terminal import Terminal
 from labkit.errors import ClosedError
 from labkit.image.finding import Images
-from labkit.steps import reading
+from labkit.steps import display, reading
 from labkit.steps.backends import choose
 from labkit.steps.call import Call
 from labkit.steps.display import Shown
@@ -81,7 +81,7 @@ class Lab(Shown):
         self.plans = Plans(self.engine, self._images)
         try:
             self.snapshot()
-            _draw()
+            _draw(self.recorded)
             if lesson:
                 notice.show(lacks, self.recorded)
         except BaseException:  # an interrupt, say: nobody will ever have this lab to close it
@@ -283,7 +283,7 @@ class Lab(Shown):
         if self._closed or os.getpid() != self._owner:
             return "lab (closed)" if self._closed else "lab (of another process)"
         running = ", ".join(self.containers) or "nothing"
-        return f"lab: a machine of its own, {self.backend.name}; running: {running}"
+        return f"lab: a machine of its own, {self.recorded or self.backend.name}; running: {running}"
 
 
 def _identity(directory: str) -> tuple[int, int]:
@@ -294,14 +294,16 @@ def _identity(directory: str) -> tuple[int, int]:
     return 0, 0
 
 
-def _draw() -> None:
+def _draw(recorded: str) -> None:
     """In a notebook, let the pictures be drawn: only then is it worth importing the room that draws."""
     import sys
 
+    display.recorded(recorded)
     if "IPython" in sys.modules:
-        from labkit.view import install
+        from labkit.view import announce, install
 
         install()
+        announce()
 
 
 @atexit.register

@@ -25,6 +25,7 @@ open_state() { # make .lab, and let one ./lab at a time change this directory
     mkdir -p "$STATE/log"
     chmod 0700 "$STATE"
     exec 9>"$STATE/lock"
+    command -v flock >/dev/null || return 0 # macOS has none; there are only recorded lessons there
     if ! flock -n 9; then
         say "waiting for another ./lab in this directory"
         flock 9
@@ -104,5 +105,5 @@ as_root() {
 }
 
 fingerprint() { # FILE...: one line that changes when a file or this directory's place changes
-    { echo "$ROOT $PYTHON" && cat "$@"; } | sha256sum | cut -d' ' -f1
+    { echo "$ROOT $PYTHON" && cat "$@"; } | { sha256sum 2>/dev/null || shasum -a 256; } | cut -d' ' -f1 # or macOS's
 }

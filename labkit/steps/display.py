@@ -7,10 +7,25 @@ this registry; `labkit.view.install` fills it. Without it, or outside a notebook
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import escape
 from typing import Any
 
 Bundle = dict[str, Any]
 _renderers: dict[type, Callable[[Any], Bundle]] = {}
+_source: list[str] = []
+_BADGE = "display:inline-block;font-size:.8em;padding:0 .6em;border:1px dashed currentColor;border-radius:1em"
+
+
+def recorded(words: str | None = None) -> str:
+    """Where what this Python shows was recorded; empty while it is live. A lab says so when it is opened."""
+    if words is not None:
+        _source[:] = [words]
+    return _source[0] if _source else ""
+
+
+def badge() -> str:
+    """The same as HTML, to stand above a picture. The text beside it is the same as live, for it is compared."""
+    return f'<div><span class="lk-recorded" style="{_BADGE}">⏺ {escape(recorded())}</span></div>' if recorded() else ""
 
 
 def register(kind: type, renderer: Callable[[Any], Bundle]) -> None:
@@ -27,4 +42,5 @@ class Shown:
         """IPython's display protocol."""
         bundle: Bundle = {"text/plain": str(self)}
         renderer = next((_renderers[kind] for kind in type(self).__mro__ if kind in _renderers), None)
-        return bundle | renderer(self) if renderer else bundle
+        bundle |= renderer(self) if renderer else {}
+        return bundle | ({"text/html": badge() + bundle["text/html"]} if "text/html" in bundle else {})

@@ -27,6 +27,17 @@ def install() -> None:
     theme.install()
 
 
+def announce() -> None:
+    """Below the cell that opened a lab: that it is recorded, if it is. As a picture only, for texts are compared."""
+    from IPython import get_ipython
+    from IPython.display import display
+
+    from labkit.steps.display import badge
+
+    if badge() and get_ipython() is not None:
+        display({"text/html": badge()}, raw=True)  # type: ignore[no-untyped-call]  # IPython gives it no types
+
+
 def _player(walk: Any) -> dict[str, Any]:
     from labkit.view import cards, player
 

@@ -30,6 +30,7 @@ import anywidget
 import traitlets
 
 from labkit.errors import LabError, StepError
+from labkit.steps import display
 from labkit.steps.walk import Walk
 from labkit.view import assets, describe, man, page
 from labkit.view import theme as themes
@@ -53,9 +54,10 @@ class Player(anywidget.AnyWidget):
     question = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
     theme = traitlets.Unicode().tag(sync=True)
     identity = traitlets.Unicode().tag(sync=True)
+    recorded = traitlets.Unicode().tag(sync=True)  # where and when; empty for a lab that is live
 
     def __init__(self, walk: Walk) -> None:
-        super().__init__(plan=describe.plan(walk.plan), theme=themes.current().name)
+        super().__init__(plan=describe.plan(walk.plan), theme=themes.current().name, recorded=display.recorded())
         self.walk = walk
         self.identity = self.model_id
         self._listeners: list[Callable[[str, Any], None]] = []

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 from labkit.errors import LabError
+from labkit.steps.display import badge
 from labkit.steps.fact import Fact
 from labkit.steps.snapshot import Snapshot
 from labkit.view.svg import Svg
@@ -55,7 +56,7 @@ class Picture:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """IPython's display protocol. Not image/svg+xml: JupyterLab makes that an image, cut off from its theme."""
-        return {"text/plain": self.text, "text/html": self.html}
+        return {"text/plain": self.text, "text/html": badge() + self.html}
 
 
 def look(source: Source, probes: tuple[str, ...], *, useful: tuple[str, ...] = ()) -> Snapshot:

@@ -31,11 +31,13 @@ export default {
     const manual = manualPanel((page) => model.send({ op: "man", page }), () => root.focus({ preventScroll: true }));
     const notice = h("div", { class: "lp-notice", hidden: true, role: "alert" });
     const step = h("div", { class: "lp-step" });
+    const source = model.get("recorded");
+    const recorded = h("div", { class: "lp-recorded", hidden: !source }, `⏺ ${source}: not live`);
     const following = h("div", { class: "lp-ahead", hidden: true });
     const voice = h("div", { class: "lp-voice", role: "status", "aria-live": "polite" });
     const root = h("div", {
       class: "labkit-player", tabindex: 0, role: "group", "data-lm-suppress-shortcuts": "true", keydown: onKey,
-    }, ...controls.nodes, list.node, question.node, notice, step, manual.node, following, voice);
+    }, recorded, ...controls.nodes, list.node, question.node, notice, step, manual.node, following, voice);
 
     // sending
 
