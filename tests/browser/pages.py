@@ -126,15 +126,6 @@ class Notebook:
         self.write_cell(count, source)
         return count
 
-    def remove_cell(self, index: int) -> None:
-        """Take a cell away."""
-        count = self.cells.count()
-        self.cell(index).locator(".cm-content").click()
-        self.page.keyboard.press("Escape")
-        self.page.keyboard.press("d")
-        self.page.keyboard.press("d")
-        expect(self.cells).to_have_count(count - 1)
-
     def player_of(self, cell: int) -> Player:
         """The player that this cell shows."""
         root = self.cell(cell).locator(PLAYER)
@@ -208,15 +199,6 @@ class Player:
             asked.get_by_role("textbox").fill(choice)
         asked.get_by_role("button", name="Answer").click()
         expect(asked.locator(".lp-verdict")).to_be_visible()
-
-    def finish(self) -> None:
-        """Press Next to the end, and answer what is asked on the way with the first choice, or 1."""
-        for position in range(int(self.root.locator(".lp-place b").inner_text()) + 1, self.total + 1):
-            if self.root.locator(".lp-answer").count():
-                first = self.root.locator(".lp-option").first
-                self.answer(first.inner_text() if first.count() else "1")
-            self.press("Next")
-            self.is_at(position)
 
     @property
     def title(self) -> Locator:
