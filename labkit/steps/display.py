@@ -25,7 +25,7 @@ def recorded(words: str | None = None) -> str:
 
 def badge() -> str:
     """The same as HTML, to stand above a picture. The text beside it is the same as live, for it is compared."""
-    return f'<div><span class="lk-recorded" style="{_BADGE}">⏺ {escape(recorded())}</span></div>' if recorded() else ""
+    return f'<div><span class="lk-recorded" style="{_BADGE}">● {escape(recorded())}</span></div>' if recorded() else ""
 
 
 def register(kind: type, renderer: Callable[[Any], Bundle]) -> None:

@@ -32,7 +32,7 @@ export default {
     const notice = h("div", { class: "lp-notice", hidden: true, role: "alert" });
     const step = h("div", { class: "lp-step" });
     const source = model.get("recorded");
-    const recorded = h("div", { class: "lp-recorded", hidden: !source }, `⏺ ${source}: not live`);
+    const recorded = h("div", { class: "lp-recorded", hidden: !source }, `● ${source}: not live`);
     const following = h("div", { class: "lp-ahead", hidden: true });
     const voice = h("div", { class: "lp-voice", role: "status", "aria-live": "polite" });
     const root = h("div", {
