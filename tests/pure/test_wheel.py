@@ -28,6 +28,7 @@ def test_the_wheel_has_every_file_of_the_package_and_of_its_images(installed: Pa
     package = [path for path in (ROOT / "labkit").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     wanted = {str(path.relative_to(ROOT)) for path in package}
     wanted |= {f"labkit/{path.relative_to(ROOT)}" for path in ROOT.glob("images/*/*")}
+    wanted |= {f"labkit/traces/{path.name}" for path in ROOT.glob("notebooks/traces/*")}
     assert wanted <= there
     assert {name for name in there if name.startswith("labkit/")} == wanted, "and nothing else"
 
@@ -44,6 +45,18 @@ def test_the_wheel_runs_without_the_checkout(installed: Path) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.stdout, done.stderr) == ("busybox nb03 0\n", "")
+
+
+def test_the_wheel_replays_a_lesson_without_the_checkout(installed: Path) -> None:
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from labkit import Lab, learn;"
+        "print(Lab(learn.lesson('nb03')).recorded.partition(' on ')[0])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, installed], env={"LABKIT_BACKEND": "replay"}, cwd="/",
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("recorded\n", "")
 
 
 def test_the_command_tells_the_same_version_as_the_package(installed: Path) -> None:
