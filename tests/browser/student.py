@@ -22,10 +22,10 @@ PICTURES = os.environ.get("LABKIT_PICTURES", "")
 
 
 class Student:
-    """Takes one lesson. `lesson` is its part of ``answers.toml``."""
+    """Takes one lesson, `lesson` of ``answers.toml``. Who is `thorough` tries all buttons of every player."""
 
-    def __init__(self, notebook: Notebook, lesson: dict[str, Any]) -> None:
-        self.notebook, self.lesson, self.page = notebook, lesson, notebook.page
+    def __init__(self, notebook: Notebook, lesson: dict[str, Any], *, thorough: bool) -> None:
+        self.notebook, self.lesson, self.page, self.thorough = notebook, lesson, notebook.page, thorough
         cells = json.loads((notebook.server.directory / notebook.name).read_text())["cells"]
         self.sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
         self.said: Iterator[tuple[str, bool]] = iter(lesson["said"])
@@ -73,7 +73,7 @@ class Student:
         self.notebook.write_cell(cell, self.sources[cell])
 
     def walk(self, player: Player) -> None:
-        """Next to the end, with a prediction wherever one is asked; then Back, Go to, Run all and Reset."""
+        """Next to the end, with a prediction wherever one is asked; Back, Go to and Run all; Reset."""
         name = player.root.locator(".lp-plan").inner_text()
         self.players += 1
         refused = self.lesson["refused"].get(name, "")
@@ -89,6 +89,13 @@ class Student:
                 self.take_step(player, min(position, end))
             self.picture(player.root, f"{name}-{position}")
         self.is_at_the_end(player, end, refused)
+        if self.thorough or self.players == 1:
+            self.there_and_back(player, name, end, refused)
+        player.press("Reset")
+        player.is_at(0)
+
+    def there_and_back(self, player: Player, name: str, end: int, refused: str) -> None:
+        """From the end back, to step 1, and to the end again."""
         player.press("Back")
         player.is_at(end if refused else end - 1)
         expect(player.root.locator(".lp-error")).to_have_count(0)
@@ -100,8 +107,6 @@ class Student:
         player.is_at(1)
         player.press("Run all")
         self.is_at_the_end(player, end, refused)
-        player.press("Reset")
-        player.is_at(0)
 
     def take_step(self, player: Player, position: int) -> None:
         player.press("Next")

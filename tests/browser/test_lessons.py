@@ -11,13 +11,14 @@ from browser.student import ANSWERS, Student
 from playwright.sync_api import expect
 
 
+@pytest.mark.parametrize("thorough", [False, pytest.param(True, marks=pytest.mark.long)], ids=["", "thorough"])
 @pytest.mark.parametrize("lesson", ANSWERS, ids=lambda lesson: lesson["file"][:2])
 def test_a_student_takes_the_lesson_from_the_first_cell_to_the_last(
-    server: Checkout, open_notebook: Any, lesson: dict[str, Any]
+    server: Checkout, open_notebook: Any, lesson: dict[str, Any], thorough: bool
 ) -> None:
     server.forget_answers()
     notebook = open_notebook(lesson=f"notebooks/{lesson['file']}")
-    student = Student(notebook, lesson)
+    student = Student(notebook, lesson, thorough=thorough)
     student.take()
     assert student.players
     for card in notebook.page.locator(".labkit-card:not(:has(form)) .lp-verdict").all():
