@@ -47,11 +47,19 @@ task() {
     stop_ticking
     if ((status != 0)); then
         tail -n 15 "$log" | sed 's/^/  | /' >&2
+        full_disk "$title"
         fail "$title" "exit status $status; the last lines are above, all of them in ${log#"$ROOT"/}" "$remedy"
     fi
     if ((SECONDS - began >= 2)); then
         say "done: $title ($((SECONDS - began)) s)"
     fi
+}
+
+full_disk() { # STEP: say so when that is why; the log, on the same disk, may have lost the line that did
+    local where avail
+    while read -r avail where; do
+        ((avail > 1024)) || fail "$1" "there is no room left on $where" "make some (df -h $where), then the same command again"
+    done < <(df --output=avail,target "$STATE" /var /tmp 2>/dev/null | sed 1d)
 }
 
 tick() { # TITLE: show that something goes on, and for how long

@@ -28,7 +28,7 @@ else
     trap 'rm -rf "$scratch"' EXIT
     tar -C "$scratch" --no-same-owner -xzf -
     [[ ! -d $scratch/place ]] || cp -a "$scratch/place/." "$place/"
-    if [[ -e $scratch/$answers && ! -s $HOME/$answers ]]; then
+    if [[ -e $scratch/$answers ]]; then
         mkdir -p "$(dirname "$HOME/$answers")"
         cp -a "$scratch/$answers" "$HOME/$answers"
     fi

@@ -36,7 +36,7 @@ usage: sudo vm/provision.sh [--vm] [--user NAME] [--place DIRECTORY] [--port N] 
   --user     whose JupyterLab it is: vagrant with --vm, else whoever called sudo
   --place    where the project goes: labkit in that user's home, or this directory itself if it is that user's
   --port     JupyterLab's port: 8888
-  --saved    what vm/keep.sh saved on an earlier machine; used if this one is new, and if the file is there
+  --saved    what vm/keep.sh saved on an earlier machine; taken, and removed, if it is there
 END
 }
 
@@ -66,7 +66,7 @@ main() {
     cd "$PLACE"
     bring_back "$saved"
     the_agent
-    as_owner "install Python packages" "is the package index reachable? The same command again goes on where it stopped" \
+    as_owner "set up labkit as $OWNER" "mend what the lines above name; the same command again goes on where it stopped" \
         ./lab up --no-start
     PYTHON=$PLACE/.venv/bin/python
     images
@@ -111,11 +111,9 @@ send_project() {
 }
 
 bring_back() { # FILE: the student's files of an earlier machine, before this one is used for the first time
-    [[ ! -e .lab/not-new ]] || return 0
-    if [[ -f $1 ]]; then
-        task "bring back notebooks and answers" "is $1 whole? tar -tzf $1" restore "$1"
-    fi
-    owner touch .lab/not-new
+    [[ -f $1 ]] || return 0
+    task "bring back notebooks and answers" "is $1 whole? tar -tzf $1" restore "$1"
+    rm -f "$1"
 }
 
 restore() { # FILE, which the user need not be allowed to read where it lies

@@ -58,7 +58,7 @@ tail -n 12 "$TREE/tmp/said"
 must grep -q 'lab: the step ".*" failed' "$TREE/tmp/said"
 must grep -q '  because: ' "$TREE/tmp/said"
 must grep -q '  remedy:  ' "$TREE/tmp/said"
-must grep -q 'No space left on device' "$TREE/tmp/said"
+must grep -q 'no room left on /' "$TREE/tmp/said"
 
 step "room, and then a SIGKILL in the middle of it"
 mount -o remount,size=3G "$TREE"
@@ -99,7 +99,7 @@ must provision >/dev/null
 must grep -q changed "$home/labkit/README.md"
 in_tree runuser -u vagrant -- env HOME=/home/vagrant bash /usr/local/src/labkit/vm/keep.sh save /home/vagrant/labkit >"$TREE/tmp/saved.tgz"
 tar -tzf "$TREE/tmp/saved.tgz"
-mv "$TREE/tmp/README" "$home/labkit/README.md" && rm "$home/labkit/notebooks/mine.ipynb" "$home/labkit/.lab/not-new"
+mv "$TREE/tmp/README" "$home/labkit/README.md" && rm "$home/labkit/notebooks/mine.ipynb"
 must in_tree /usr/local/src/labkit/vm/provision.sh --vm --saved /tmp/saved.tgz
 must grep -q mine "$home/labkit/notebooks/mine.ipynb"
 must grep -q changed "$home/labkit/README.md"

@@ -11,6 +11,7 @@ module Labkit
     FILE = File.join(DIRECTORY, "student.tgz")
     PREVIOUS = File.join(DIRECTORY, "student.previous.tgz")
     UNSAVED = File.join(DIRECTORY, "unsaved")
+    OWNER = File.join(DIRECTORY, "machine") # whose files these are: a machine gets them once, before it is used
     THERE = "/tmp/labkit-saved.tgz".freeze
 
     module_function
@@ -26,9 +27,11 @@ module Labkit
       end
     end
 
-    def mark
+    # This machine runs, and has what earlier ones left.
+    def mark(machine)
       FileUtils.mkdir_p(DIRECTORY)
       FileUtils.touch(UNSAVED)
+      File.write(OWNER, machine.id)
     end
 
     # True when the files are here. The copy is whole before it takes the place of the one before.
@@ -49,7 +52,9 @@ module Labkit
     end
 
     def upload(machine)
-      machine.communicate.upload(FILE, THERE) if File.exist?(FILE)
+      return if !File.exist?(FILE) || (File.exist?(OWNER) && File.read(OWNER) == machine.id)
+
+      machine.communicate.upload(FILE, THERE)
     end
 
     def running?(machine)
