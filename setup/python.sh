@@ -23,7 +23,7 @@ find_python() { # print a Python that is new enough; the system's first, because
 environment() { # [EXTRA]: make the environment and install labkit with what it needs; seconds when it is there
     local python extra=${1:-} stamp
     find_environment
-    if ! "$PYTHON" -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    if half_made || ! "$PYTHON" -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
         python=$(find_python) || fail "find Python" "there is no Python 3.11 or newer with the venv module" \
             "on Debian 12, Debian 13 or Ubuntu 24.04: apt-get install python3-venv"
         "$python" setup/server.py stop >/dev/null # one that runs from here would lose its libraries
@@ -32,12 +32,19 @@ environment() { # [EXTRA]: make the environment and install labkit with what it 
     fi
     stamp=$VENV/.labkit${extra:+-$extra}
     if [[ $(cat "$stamp" 2>/dev/null) != "$(fingerprint pyproject.toml)" ]]; then
+        touch "$VENV/.unfinished"
         task "install Python packages${extra:+ for $extra}" \
             "is the package index reachable? Then ./lab up again: it goes on where it stopped" \
             "$PYTHON" -m pip install --disable-pip-version-check --no-input --progress-bar off -e ".${extra:+[$extra]}"
         fingerprint pyproject.toml >"$stamp"
+        rm -f "$VENV/.unfinished"
     fi
     kernel_and_settings
+}
+
+half_made() { # a full disk or a kill leaves files cut short, and pip takes them for whole: begin .venv again
+    [[ $VENV == "$ROOT/.venv" && -d $VENV ]] || return 1
+    [[ -e $VENV/.unfinished ]] || ! compgen -G "$VENV/.labkit*" >/dev/null
 }
 
 kernel_and_settings() { # the lab's kernel by its name, and JupyterLab as the course wants it
