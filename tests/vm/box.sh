@@ -15,7 +15,7 @@ chmod 0440 "$tree/etc/sudoers.d/vagrant"
 echo UseDNS no >"$tree/etc/ssh/sshd_config.d/vagrant.conf"
 
 echo labkit-box >"$tree/etc/hostname"
-echo '127.0.0.1 localhost labkit-box' >"$tree/etc/hosts"
+printf '127.0.0.1 localhost\n127.0.1.1 labkit-box\n' >"$tree/etc/hosts"
 echo '/dev/vda / ext4 defaults,discard 0 1' >"$tree/etc/fstab"
 cat >"$tree/etc/network/interfaces" <<'END'
 auto lo eth0
@@ -29,6 +29,12 @@ if compgen -G '/usr/local/share/ca-certificates/*.crt' >/dev/null; then
     chroot "$tree" update-ca-certificates >/dev/null
     printf '[global]\ncert = /etc/ssl/certs/ca-certificates.crt\n' >"$tree/etc/pip.conf"
 fi
+
+# What mmdebstrap keeps services from starting with, while a tree is made; it takes this back only after the disk is made.
+rm -f "$tree/usr/sbin/policy-rc.d"
+for stub in "$tree"/sbin/start-stop-daemon.REAL "$tree"/usr/sbin/start-stop-daemon.REAL; do
+    [[ ! -e $stub ]] || mv -f "$stub" "${stub%.REAL}"
+done
 
 mkdir -p "$tree/boot/extlinux"
 cat >"$tree/boot/extlinux/extlinux.conf" <<'END'

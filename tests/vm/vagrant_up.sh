@@ -72,11 +72,15 @@ inside() {
 
     step "somebody has port 8888 already"
     python3 -m http.server --bind 127.0.0.1 8888 >/dev/null 2>&1 &
+    taken=$!
 
     step "vagrant up"
     LABKIT_EMULATE=1 vagrant --no-tty up | tee "$WORK/up.txt"
     step "the browser"
     "$ROOT/.venv/bin/python" "$ROOT/tests/vm/browse.py" "$(tail -n 1 "$WORK/up.txt")" "$WORK/browser.png"
+    kill "$taken"
+    # shellcheck source=tests/vm/vagrant_day.sh
+    source "$ROOT/tests/vm/vagrant_day.sh"
 }
 
 case ${1:-} in
