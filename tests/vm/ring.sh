@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# usage: ring.sh RING OPTION...     one ring of ./lab test, in the VM, where everything is installed already
+set -euo pipefail
+ROOT=$PWD PYTHON=$PWD/.venv/bin/python
+export ROOT PYTHON
+# shellcheck source=setup/rings.sh
+source setup/rings.sh
+"ring_$1" "${@:2}"

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# The job, inside the machine: each part by its way in, one JUnit file each, all of them on /dev/vdc at the end.
+#
+# `parts` beside this file has a line for each: NAME WAY RING OPTION...
+set -uo pipefail
+job=$(dirname "$0") results=/var/tmp/results project=/home/student/labkit
+
+say() { printf '\n=== %s\n' "$*"; }
+
+prepare() {
+    chown -R student: "$project"
+    ln -s /opt/venv "$project/.venv"
+    install -d -o student "$results"
+    uname -r >"$results/release"
+    python3 -I "$job/features.py" >"$results/features.json"
+    # Modules that an ordinary user's namespaces cannot load; systemd-modules-load.service, on the product.
+    modprobe -a overlay veth bridge macvlan vxlan nf_tables nft_chain_nat nft_masq nft_ct nft_redir tun loop
+    (cd "$project" && /opt/venv/bin/python -B -m labkit image build busybox)
+}
+
+give_rule() { # as vm/provision.sh installs it
+    # shellcheck disable=SC2034,SC2030
+    (cd "$project" && ROOT=$PWD STATE=/var/tmp && source setup/lib.sh && source setup/privilege.sh && RULE_FOR=student &&
+        install_rule)
+}
+
+part() { # NAME WAY RING OPTION...: in a unit of its own, whose cgroup it may divide
+    local name=$1 way=$2 ring=$3 who=student
+    shift 3
+    [[ $way != root ]] || who=root
+    if [[ $way == sudo ]]; then
+        give_rule || return 1
+    else
+        rm -f /etc/sudoers.d/labkit
+    fi
+    systemd-run --quiet --wait --collect --pty --unit="part-$name" --property=Delegate=yes --uid="$who" \
+        --working-directory="$project" --setenv=HOME="$(getent passwd "$who" | cut -d: -f6)" \
+        --setenv=LABKIT_WAY="$way" --setenv=LABKIT_BACKEND=live --setenv=TERM=dumb --setenv=COLUMNS=120 \
+        --setenv=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin --setenv=LC_ALL=C.UTF-8 \
+        bash "$job/ring.sh" "$ring" -vv --junitxml="$results/$name.xml" "$@"
+}
+
+prepare
+while read -r name way ring options; do
+    say "$name"
+    # shellcheck disable=SC2086
+    part "$name" "$way" "$ring" $options </dev/null
+    echo $? >"$results/$name.status"
+done <"$job/parts"
+say "end of the job"
+tar -C "$results" -cf /dev/vdc .
