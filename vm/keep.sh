@@ -21,7 +21,7 @@ cd "$place"
 if [[ $verb == save ]]; then
     there=()
     [[ ! -e $HOME/$answers ]] || there=(-C "$HOME" "$answers")
-    students_files | tar -czf - --transform 's|^\./|place/|; s|^\.lab/|place/.lab/|' \
+    students_files | tar -czf - --transform 's|^\./|place/|' --transform 's|^\.lab/|place/.lab/|' \
         --null --verbatim-files-from --files-from=- "${there[@]}"
 else
     scratch=$(mktemp -d)

@@ -49,6 +49,58 @@ def test_both_yaml_files_hand_over_to_the_one_script(name: str) -> None:
         assert "apt-get" not in script or "git" in script  # packages are the one script's affair
 
 
+def bash(script: str, *words: str, home: Path, stdin: bytes = b"") -> bytes:
+    """Run one of vm/'s scripts as the student whose home that is."""
+    done = subprocess.run(
+        ["bash", ROOT / "vm" / script, *words], input=stdin, capture_output=True, env=os.environ | {"HOME": str(home)},
+        check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+def course(directory: Path, **files: str) -> bytes:
+    """A project, as the tar that comes."""
+    shutil.rmtree(directory, ignore_errors=True)
+    for name, text in files.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(text)
+    return subprocess.run(["tar", "-C", directory, "-cf", "-", "."], check=True, capture_output=True).stdout
+
+
+def test_a_new_version_of_the_course_overwrites_nothing_that_the_student_wrote(tmp_path: Path) -> None:
+    place = tmp_path / "labkit"
+    bash("place.sh", str(place), home=tmp_path, stdin=course(tmp_path / "c", a="1", b="1", c="1"))
+    (place / "a").write_text("the student's")
+    (place / "mine").write_text("the student's")
+    said = bash("place.sh", str(place), home=tmp_path, stdin=course(tmp_path / "c", a="2", b="2", mine="2"))
+    assert (place / "a").read_text() == (place / "mine").read_text() == "the student's"
+    assert (place / "b").read_text() == (place / "course-update/a").read_text() == "2"
+    assert not (place / "c").exists()  # the course has it no more, and nobody changed it
+    assert b"kept your a; the course's new one is in course-update/a" in said
+    again = bash("place.sh", str(place), home=tmp_path, stdin=course(tmp_path / "c", a="2", b="2", mine="2"))
+    assert again == b""  # told once
+
+
+def test_what_a_student_wrote_goes_to_another_machine(tmp_path: Path) -> None:
+    coming = course(tmp_path / "c", a="1", b="1")
+    first, second = tmp_path / "first", tmp_path / "second"
+    for home in (first, second):
+        bash("place.sh", str(home / "labkit"), home=home, stdin=coming)
+    answers = Path(".local/share/labkit/progress.jsonl")
+    (first / answers).parent.mkdir(parents=True)
+    (first / answers).write_text("an answer")
+    (first / "labkit/my own notes.txt").write_text("mine")
+    (first / "labkit/a").write_text("changed")
+    saved = bash("keep.sh", "save", str(first / "labkit"), home=first)
+    bash("keep.sh", "restore", str(second / "labkit"), home=second, stdin=saved)
+    assert (second / answers).read_text() == "an answer"
+    assert (second / "labkit/my own notes.txt").read_text() == "mine"
+    assert (second / "labkit/a").read_text() == "changed"
+    names = subprocess.run(["tar", "-tzf", "-"], input=saved, capture_output=True, check=True).stdout.decode()
+    assert "place/b" not in names  # what the course brings anyway
+
+
 def test_cloud_init_knows_its_file_by_the_first_line() -> None:
     assert (ROOT / "vm/cloud-init.yaml").read_text().startswith("#cloud-config\n")
 
