@@ -27,7 +27,7 @@ else
     scratch=$(mktemp -d)
     trap 'rm -rf "$scratch"' EXIT
     tar -C "$scratch" --no-same-owner -xzf -
-    [[ ! -d $scratch/place ]] || cp -a "$scratch/place/." "$place/"
+    [[ ! -d $scratch/place ]] || cp -a --remove-destination "$scratch/place/." "$place/"
     if [[ -e $scratch/$answers ]]; then
         mkdir -p "$(dirname "$HOME/$answers")"
         cp -a "$scratch/$answers" "$HOME/$answers"
