@@ -114,7 +114,7 @@ def test_the_groups_of_whoever_opened_the_lab_are_gone(lab: Lab) -> None:
 def test_chroot_and_fchdir_lead_nowhere(lab: Lab) -> None:
     """CAP_SYS_CHROOT is kept, and the classic escape works: up to the container's own root, where the wall is."""
     program = """
-os.mkdir('/tmp/x'); root = os.open('/', 0); before = os.stat('/')
+os.makedirs('/tmp/x', exist_ok=True); root = os.open('/', 0); before = os.stat('/')
 os.chroot('/tmp/x'); os.fchdir(root)
 for _ in range(50): os.chdir('..')
 os.chroot('.')
