@@ -18,7 +18,7 @@ import socket
 
 from labkit.agent import look_files
 from labkit.agent.scene import Scene
-from labkit.linux import mountinfo, nsfs, ports, proc, syscalls
+from labkit.linux import nsfs, ports, proc, syscalls
 from labkit.linux.constants import CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWUTS
 
 TYPE_CHECKING = False
@@ -45,7 +45,7 @@ def _namespaces(scene: Scene) -> tuple[list[Row], list[int]]:
                 if row:
                     row["held_by"].append(["fd", pid])
     for pid in scene.first_of("mnt").values():
-        for mount in mountinfo.read(pid):
+        for mount in scene.mounts(pid):
             kind, _, number = mount.root.partition(":[")
             if mount.type == "nsfs" and kind in KINDS:
                 row = _describe(rows, kind, int(number[:-1]), f"/proc/{pid}/root{mount.target}")
@@ -101,7 +101,7 @@ def _links(pid: int) -> list[tuple[str, str]]:
 def _mounts(scene: Scene) -> tuple[list[Row], list[int]]:
     rows = []
     for inode, pid in scene.first_of("mnt").items():
-        for m in mountinfo.read(pid):
+        for m in scene.mounts(pid):
             rows.append({
                 "ns": inode, "id": m.id, "parent": m.parent, "root": m.root, "mountpoint": m.target,
                 "options": ",".join(m.options), "shared": m.shared, "master": m.master, "unbindable": m.unbindable,
@@ -151,15 +151,18 @@ def _uts(scene: Scene) -> tuple[list[Row], list[int]]:
 def _ipc(scene: Scene) -> tuple[list[Row], list[int]]:
     rows = []
     for inode, pid in scene.first_of("ipc").items():
-        for kind in ("msg", "sem", "shm"):
-
-            def read(kind: str = kind) -> list[list[str]]:
-                with open(f"/proc/sysvipc/{kind}", encoding="ascii") as table:
-                    return [line.split() for line in table][1:]
-
-            for row in _within(pid, "ipc", CLONE_NEWIPC, read) or ():
-                rows.append({"ns": inode, "kind": kind, "key": int(row[0]), "id": int(row[1]), "mode": int(row[2], 8)})
+        for kind, key, number, mode in _within(pid, "ipc", CLONE_NEWIPC, _system_v) or ():
+            rows.append({"ns": inode, "kind": kind, "key": int(key), "id": int(number), "mode": int(mode, 8)})
     return rows, []
+
+
+def _system_v() -> list[list[str]]:
+    """Kind, key, id and mode of each System V object of the ipc namespace one is in."""
+    found = []
+    for kind in ("msg", "sem", "shm"):
+        with open(f"/proc/sysvipc/{kind}", encoding="ascii") as table:
+            found += [[kind, *line.split()[:3]] for line in table][1:]
+    return found
 
 
 def _net(scene: Scene) -> tuple[list[Row], list[int]]:
@@ -222,7 +225,7 @@ def _cgroup(scene: Scene) -> tuple[list[Row], list[int]]:
 
 
 def _files(scene: Scene) -> tuple[list[Row], list[int]]:
-    return look_files.walk(list(scene.first_of("mnt").values())), []
+    return look_files.walk({pid: scene.mounts(pid) for pid in scene.first_of("mnt").values()}), []
 
 
 PROBES: dict[str, Callable[[Scene], tuple[list[Row], list[int]]]] = {

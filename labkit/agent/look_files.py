@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import stat
 
-from labkit.linux import mountinfo, syscalls
+from labkit.linux import syscalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,17 +27,20 @@ _IN_ROOT = 0x10 | 0x02  # RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS
 _MOST = 20_000
 
 
-def walk(representatives: list[int]) -> list[Row]:
-    """One row a file: ``root`` (pid whose view it is), ``path``, mode, owner, size, link target, device number."""
+def walk(tables: dict[int, list[Mount]]) -> list[Row]:
+    """One row a file, from the mount tables by pid: ``pid`` (whose view it is), ``path``, mode, owner.
+
+    Also its size, link target or device number, where it has one.
+    """
     rows: list[Row] = []
     seen: set[tuple[int, int]] = set()
-    for pid in representatives:
+    for pid, mounts in tables.items():
         try:
             root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError:
             continue
         try:
-            for mount in mountinfo.read(pid):
+            for mount in mounts:
                 if mount.type == "tmpfs":
                     _tree(rows, seen, root, mount, pid)
         finally:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 
-from labkit.linux import proc
+from labkit.linux import mountinfo, proc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Scene:
     def __init__(self, host: int, cgroup: str) -> None:
         self.host, self.cgroup = host, cgroup
         self.spaces: dict[int, dict[str, int]] = {}
+        self._mounts: dict[int, list[mountinfo.Mount]] = {}
         self.rows: list[Row] = []
         self.dying = False
         family, lost = _family(host), False
@@ -85,6 +86,12 @@ class Scene:
             if inode:
                 found.setdefault(inode, pid)
         return found
+
+    def mounts(self, pid: int) -> list[mountinfo.Mount]:
+        """The mount table that `pid` sees, read once: several probes look at it. Raises ProcessLookupError."""
+        if pid not in self._mounts:
+            self._mounts[pid] = mountinfo.read(pid)
+        return self._mounts[pid]
 
 
 def _family(pid: int) -> list[int]:

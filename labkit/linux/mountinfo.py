@@ -130,9 +130,9 @@ def within(path: str, directory: str) -> bool:
 
 def unescape(field: str) -> str:
     """A field with its ``\\ooo`` turned back into characters."""
+    if "\\" not in field:
+        return field
     first, *rest = field.split("\\")
-    if not rest:
-        return first
     return first + "".join(_character(part) for part in rest)
 
 

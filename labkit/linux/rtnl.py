@@ -9,17 +9,20 @@ See: rtnetlink(7), netlink(7), network_namespaces(7).
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from functools import lru_cache
 from typing import Any
 
 from labkit.linux.constants.sockets import IFF_UP
 
 _GETLINK, _GETADDR, _GETROUTE, _SETLINK = 18, 22, 26, 19
 _DUMP = 0x1 | 0x300  # NLM_F_REQUEST | NLM_F_DUMP
-_ERROR = 2  # NLMSG_ERROR
+_ERROR, _DONE = 2, 3  # NLMSG_ERROR, NLMSG_DONE
+_HEADER = 16  # bytes of struct nlmsghdr
 _MAIN = 254
 Link = tuple[str, str, bool, int, str, str]
 
@@ -80,21 +83,25 @@ def _route(message: Any, names: dict[int, str]) -> tuple[str, str, str]:
 
 
 def _dump(sock: socket.socket, kind: int) -> Iterator[Any]:
-    from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
-    from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
-    from pyroute2.netlink.rtnl.marshal import MarshalRtnl
-    from pyroute2.netlink.rtnl.rtmsg import rtmsg
-
-    request = {_GETLINK: ifinfmsg, _GETADDR: ifaddrmsg, _GETROUTE: rtmsg}[kind]()
-    request["header"]["type"], request["header"]["flags"] = kind, _DUMP
-    request.encode()
-    sock.send(bytes(request.data))
-    marshal = MarshalRtnl()
+    """The messages that answer one request for a table, decoded. Raises OSError if it is refused."""
+    sock.send(struct.pack("=IHHIIB15x", 32, kind, _DUMP, 0, 0, socket.AF_UNSPEC))  # nlmsghdr; family, rest 0
     while True:
-        for message in marshal.parse(sock.recv(1 << 18)):
-            code = message["header"]["type"]
-            if code == 3:  # NLMSG_DONE
+        answer = sock.recv(1 << 18)
+        while answer:
+            length, sort = struct.unpack_from("=IH", answer)
+            if sort == _DONE:
                 return
-            if code == 2:  # NLMSG_ERROR
-                raise OSError(*message["header"]["error"].args)
-            yield message
+            if refused := refusal(answer):
+                raise OSError(refused, os.strerror(refused))
+            yield _decoded(sort, answer[_HEADER:length])
+            answer = answer[(length + 3) & ~3 :]
+
+
+@lru_cache(maxsize=256)
+def _decoded(sort: int, body: bytes) -> Any:
+    """One message. A link at rest says the same at every look, in the same bytes: they are decoded once."""
+    from pyroute2.netlink.rtnl.marshal import MarshalRtnl
+
+    header = struct.pack("=IHHII", _HEADER + len(body), sort, 0, 0, 0)
+    (message,) = MarshalRtnl().parse(header + body)
+    return message
