@@ -2,7 +2,8 @@
 
 A socket stays in the namespace of its birth, whoever uses it; so the notebook can ask about a
 namespace that it never enters, over a socket that the supervisor made there. The answers are
-decoded by pyroute2, which is imported when first needed: it takes 0.3 s.
+decoded by pyroute2, which is imported when first needed: it takes 0.3 s. (`warm` does it before, behind the
+scenes, for whoever can foresee the need.)
 
 See: rtnetlink(7), netlink(7), network_namespaces(7).
 """
@@ -12,8 +13,9 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import threading
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import lru_cache
 from typing import Any
 
@@ -49,6 +51,22 @@ def fill(rows: Iterable[dict[str, Any]], fds: Iterable[int]) -> None:
         sockets = [ended.enter_context(socket.socket(fileno=fd)) for fd in fds]
         for row in rows:
             row |= _tables(sockets[row.pop("fd")])
+
+
+def warm() -> None:
+    """Import the decoder in a thread, which ends with that; nothing is said of a failure: who needs it will meet it."""
+
+    def in_silence() -> None:
+        with suppress(ImportError):
+            _decoder()
+
+    threading.Thread(target=in_silence, name="labkit-warm", daemon=True).start()
+
+
+def _decoder() -> Any:
+    from pyroute2.netlink.rtnl.marshal import MarshalRtnl
+
+    return MarshalRtnl()
 
 
 def _tables(sock: socket.socket) -> dict[str, list[tuple[Any, ...]]]:
@@ -100,8 +118,6 @@ def _dump(sock: socket.socket, kind: int) -> Iterator[Any]:
 @lru_cache(maxsize=256)
 def _decoded(sort: int, body: bytes) -> Any:
     """One message. A link at rest says the same at every look, in the same bytes: they are decoded once."""
-    from pyroute2.netlink.rtnl.marshal import MarshalRtnl
-
     header = struct.pack("=IHHII", _HEADER + len(body), sort, 0, 0, 0)
-    (message,) = MarshalRtnl().parse(header + body)
+    (message,) = _decoder().parse(header + body)
     return message

@@ -30,6 +30,7 @@ import anywidget
 import traitlets
 
 from labkit.errors import LabError, StepError
+from labkit.linux import rtnl
 from labkit.steps import display
 from labkit.steps.walk import Walk
 from labkit.view import assets, describe, man, page
@@ -68,6 +69,8 @@ class Player(anywidget.AnyWidget):
         walk.on_change(self._moved)
         themes.follow(self._follow)
         self.on_msg(self._receive)
+        if not self.recorded and any("net" in step.probes for step in walk.plan):
+            rtnl.warm()  # else the first Next that looks at a network waits for it
 
     def on_answer(self, listener: Callable[[str, Any], None]) -> None:
         """Call `listener` with the question's id and the answer whenever one is given."""
