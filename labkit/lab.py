@@ -23,9 +23,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from labkit.container import spec
+from labkit.container.attached import Attached
 from labkit.container.container import Container
 from labkit.container.engine import Engine
-from labkit.container.names import image_given, image_of
+from labkit.container.names import image_given
 from labkit.container.plans import Plans
 from labkit.container.terminal import Terminal
 from labkit.errors import ClosedError
@@ -75,10 +76,9 @@ class Lab(Shown):
         self._closed = False
         self._owner = os.getpid()
         self._touched = False
-        self._attached: dict[str, tuple[int, int]] = {}  # images by name, each with what its directory was
+        self._attached = Attached(self.backend)
         self.engine = Engine(self)
-        self._images: dict[str, str] = {}  # name in the lab host: as the student named it
-        self.plans = Plans(self.engine, self._images)
+        self.plans = Plans(self.engine, self._attached.given)
         try:
             self.snapshot()
             _draw(self.recorded)
@@ -194,20 +194,11 @@ class Lab(Shown):
 
     def ready(self, plan: Plan) -> None:
         """Attach the images that `plan` is made from."""
-        for step in plan:
-            for path in (*getattr(step, "lower", ()), getattr(step, "path", ""), getattr(step, "source", "")):
-                if path.startswith(f"{spec.LAB}/images/"):
-                    name = path.split("/")[4]
-                    self.image(self._images.get(name, name))
+        self._attached.all_of(plan)
 
     def image(self, image: str) -> str:
         """Make an image visible to the lab host; returns its name there. Raises ImageError."""
-        name, directory = image_of(image), self.backend.find(image)
-        identity = _identity(directory)
-        if self._attached.get(name) != identity:
-            self.backend.attach(name, directory)
-            self._attached[name] = identity
-        return name
+        return self._attached.image(image)
 
     @property
     def recorded(self) -> str:
@@ -284,14 +275,6 @@ class Lab(Shown):
             return "lab (closed)" if self._closed else "lab (of another process)"
         running = ", ".join(self.containers) or "nothing"
         return f"lab: a machine of its own, {self.recorded or self.backend.name}; running: {running}"
-
-
-def _identity(directory: str) -> tuple[int, int]:
-    """What tells a directory from another one that is made later in its place; zeros where it cannot be seen."""
-    with contextlib.suppress(OSError):
-        found = os.stat(directory)
-        return found.st_dev, found.st_ino
-    return 0, 0
 
 
 def _draw(recorded: str) -> None:
