@@ -57,7 +57,7 @@ def _below(finding: Finding) -> Iterator[str]:
 @cache
 def of(name: str) -> Notice:
     """What the lesson `name` needs of a kernel and does not find here; nothing where recordings were asked for."""
-    if os.environ.get("LABKIT_BACKEND", "live") != "live":
+    if (os.environ.get("LABKIT_BACKEND") or "live") != "live":
         return Notice(name, ())
     needs = {need for need in course.load(name).needs if need.recorded}
     with Patient() as patient:
