@@ -26,6 +26,7 @@ from labkit.container import spec
 from labkit.container.attached import Attached
 from labkit.container.container import Container
 from labkit.container.engine import Engine
+from labkit.container.limits import Limits
 from labkit.container.names import image_given
 from labkit.container.plans import Plans
 from labkit.container.terminal import Terminal
@@ -71,8 +72,7 @@ class Lab(Shown):
         self.generation = 1
         self.naming = Naming()
         self.rootless = bool(self.info.get("rootless"))
-        self.has_cgroups = bool(self.info.get("cgroup"))
-        self.one_id = self.info.get("ids") == 1  # rootless, and no subordinate ids: everybody in it is its root
+        self.limits = Limits(self.info)
         self._closed = False
         self._owner = os.getpid()
         self._touched = False
@@ -178,19 +178,24 @@ class Lab(Shown):
     def take(self, step: Step) -> tuple[Call, ...]:
         """Take one step; raises StepFailed if one of its calls fails, or cannot be made in this lab."""
         self.touched()
-        if "cgroup2" in step.needs() and not self.has_cgroups:
-            raise StepFailed(
-                f"{step.title}: this lab has no cgroups",
-                likely=self.info.get("no_cgroup") or "none was delegated to it", look="labkit doctor",
-            )  # fmt: skip
-        part = parts([step])[0]
-        return outcome(part, self.backend.take(part), self.naming)
+        return self._take([step])
 
     def take_all(self, steps: Sequence[Step]) -> None:
         """Take steps without looking. Raises StepFailed at the first that fails."""
         self.touched()
-        for part in parts(steps):
-            outcome(part, self.backend.take(part), self.naming)
+        self._take(steps)
+
+    def _take(self, steps: Sequence[Step]) -> tuple[Call, ...]:
+        """The calls of the last part of `steps`: of all, where it is a single step."""
+        calls: tuple[Call, ...] = ()
+        self.limits.check(steps)
+        try:
+            for part in parts(steps):
+                calls = outcome(part, self.backend.take(part), self.naming)
+        except StepFailed as fault:
+            self.limits.explain(fault, steps)
+            raise
+        return calls
 
     def ready(self, plan: Plan) -> None:
         """Attach the images that `plan` is made from."""

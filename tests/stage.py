@@ -48,10 +48,10 @@ RULE_FOR=student; as_root() {{ "$@"; }}; install_rule)
 """
 
 
-def grant(user: str) -> str:
+def grant(user: str, count: int = 65536) -> str:
     """Set-up: subordinate ids for `user` (nobody: none at all)."""
     return f"""
-echo '{user}:200000:65536' > /usr/local/stage/subid
+echo '{user}:200000:{count}' > /usr/local/stage/subid
 for file in /etc/subuid /etc/subgid; do [ ! -e $file ] || mount --bind /usr/local/stage/subid $file; done
 """
 

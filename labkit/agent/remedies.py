@@ -11,11 +11,14 @@ _UNSHARE = (
     "sysctl user.max_user_namespaces kernel.apparmor_restrict_unprivileged_userns; or ./lab up --sudo-rule",
 )
 _LACKS = ("this kernel lacks a namespace kind", "labkit doctor; grep _NS= /boot/config-$(uname -r)")
+_GRANT = "usermod --add-subuids 1000000-1196606 --add-subgids 1000000-1196606 YOU as root, then a new lab"
 #: why a rootless lab has a single user id, and what gives it more
 ONE_ID = (
     "it is rootless, and /etc/subuid grants you nothing, or newuidmap is not installed",
-    "sudo apt install uidmap; usermod --add-subuids 100000-165535 --add-subgids 100000-165535 as root",
+    f"sudo apt install uidmap; {_GRANT}",
 )
+#: why it has not all that the lessons want (`labkit.agent.subordinate`)
+FEW_IDS = ("it is rootless, and has only the ids that /etc/subuid and /etc/subgid grant you", _GRANT)
 _BY_CALL: dict[tuple[str, int], tuple[str, str]] = {
     ("unshare", errno.EPERM): _UNSHARE,
     ("unshare", errno.ENOSPC): _UNSHARE,

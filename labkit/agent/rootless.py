@@ -11,7 +11,9 @@ See: user_namespaces(7), newuidmap(1), subuid(5).
 from __future__ import annotations
 
 import os
+import sys
 
+from labkit.agent import subordinate
 from labkit.linux import proc, syscalls
 from labkit.linux.constants import CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWUTS
 
@@ -26,25 +28,22 @@ def everywhere() -> bool:
 
 
 def become_root() -> None:
-    """Move this process into a user namespace (and others owned by it) in which it is root, if it is not yet.
+    """Make this process root of a user namespace. It has to go on as a new program: see `begin_again`.
 
     Raises OSError naming the call: EPERM or ENOSPC from unshare where the machine forbids it.
     """
-    if os.geteuid() == 0:
-        syscalls.call("unshare", _OWNED)
-        return
     uid, gid, target = os.getuid(), os.getgid(), os.getpid()
     moved_read, moved_write = os.pipe()
     helper = os.fork()
     if helper == 0:
         os.close(moved_write)
         if os.read(moved_read, 1):  # the parent is in its new namespace; at its death or failure there is nothing to do
-            _map("newuidmap", target, uid, "/etc/subuid")
-            _map("newgidmap", target, gid, "/etc/subgid")
+            _map("newuidmap", target, subordinate.layout(uid, subordinate.grants("/etc/subuid")))
+            _map("newgidmap", target, subordinate.layout(gid, subordinate.grants("/etc/subgid")))
         os._exit(0)
     os.close(moved_read)
     try:
-        syscalls.call("unshare", CLONE_NEWUSER | _OWNED)
+        syscalls.call("unshare", CLONE_NEWUSER)
         os.write(moved_write, b"!")
     finally:
         os.close(moved_write)
@@ -55,6 +54,22 @@ def become_root() -> None:
     if not proc.id_map("self", "gid"):
         _write("setgroups", "deny")
         _write("gid_map", f"0 {gid} 1")
+
+
+def begin_again(control: int, place: str) -> None:
+    """Exec the agent once more, now that it is root, with `control` as its standard input. Does not return.
+
+    A process's memory belongs to the user namespace in which it called execve(2). Ours would be the machine's for
+    ever, and its root alone could look into what we fork as soon as that has changed its uid: ptrace(2) "Ptrace
+    access mode checking". `place` is where labs of this user live: by now we look like another.
+    """
+    os.dup2(control, 0)
+    os.execve(sys.executable, sys.orig_argv, {**os.environ, "LABKIT_RUN": place})
+
+
+def own_namespaces() -> None:
+    """Further namespaces that belong to the user namespace in which we are root."""
+    syscalls.call("unshare", _OWNED)
 
 
 def _write(name: str, text: str) -> None:
@@ -69,36 +84,14 @@ def _write(name: str, text: str) -> None:
         os.close(fd)
 
 
-def _map(helper: str, target: int, own: int, grants: str) -> None:
-    """Map 0 to `own` and 1… to the range that `grants` gives this user, if any. Runs in the helper process."""
-    extent = _grant(grants)
+def _map(helper: str, target: int, extents: list[subordinate.Extent]) -> None:
+    """Let the setuid `helper` write the map, if it is there and something was granted. Runs in the helper process."""
     path = next((f"{d}/{helper}" for d in ("/usr/bin", "/bin") if os.access(f"{d}/{helper}", os.X_OK)), "")
-    if not extent or not path:
+    if len(extents) == 1 or not path:
         return
-    start, count = extent
     pid = os.fork()
     if pid == 0:
         null = os.open("/dev/null", os.O_WRONLY)
         os.dup2(null, 2)
-        os.execv(path, [helper, str(target), "0", str(own), "1", "1", str(start), str(count)])
+        os.execv(path, [helper, str(target), *(str(number) for extent in extents for number in extent)])
     os.waitpid(pid, 0)
-
-
-def _grant(path: str) -> tuple[int, int] | None:
-    import pwd
-
-    name = ""
-    try:
-        name = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a uid without a name may have a grant all the same
-        pass
-    try:
-        with open(path, encoding="utf-8") as rows:
-            for row in rows:
-                who, _, extent = row.strip().partition(":")
-                if who in (name, str(os.getuid())):
-                    start, _, count = extent.partition(":")
-                    return int(start), int(count)
-    except (OSError, ValueError):
-        pass
-    return None

@@ -72,8 +72,11 @@ class Supervisor:
         self.rootless = not rootless.everywhere()
         owner = 0 if self.rootless else int(os.environ.get("SUDO_UID", "0"))  # sudo's word, not its caller's
         self.place = journal.base()
-        if self.rootless:
+        if os.geteuid() != 0:
             rootless.become_root()
+            rootless.begin_again(sock.fileno(), self.place)
+        if self.rootless:
+            rootless.own_namespaces()
         self.host: Host | None = None
         self.generation = 0
         self.cgroup, self.no_cgroup = "", ""
@@ -215,7 +218,7 @@ class Supervisor:
             "supervisor": os.getpid(),
             "run": self.journal.directory,
             "rootless": self.rootless,
-            "ids": sum(count for _, _, count in proc.id_map("self", "uid")),
+            "ids": [(first, count) for first, _, count in proc.id_map("self", "uid")],
             "cgroup": self.cgroup,
             "no_cgroup": self.no_cgroup,
             "cgroup_mode": cgroup2.mode(),

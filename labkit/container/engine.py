@@ -24,6 +24,7 @@ from labkit.container.arguments import (
     workdir_of,
 )
 from labkit.container.container import Container
+from labkit.container.limits import Limits
 from labkit.container.names import image_of, name_of
 from labkit.container.spec import Spec
 from labkit.container.terminal import Terminal
@@ -47,9 +48,7 @@ class Ground(Protocol):
     backend: Backend
     naming: Naming
     generation: int
-    rootless: bool
-    has_cgroups: bool
-    one_id: bool
+    limits: Limits
 
     def image(self, image: str) -> str: ...
     def check_open(self) -> None: ...
@@ -102,17 +101,13 @@ class Engine:
             raise SpecError("a user namespace may mount nothing in the mount namespace of others", look='add "mnt"')
         if hostname is not None and "uts" not in kinds:
             raise SpecError("without a uts namespace the hostname is that of the lab host", look="leave hostname out")
-        if self.lab.one_id and (user is not None or "user" in kinds):
-            from labkit.agent.remedies import ONE_ID
-
-            likely, look = ONE_ID
-            raise SpecError("this lab has a single user id: everybody in it is its root", likely=likely, look=look)
-        rootless = self.lab.rootless
+        limits, who = self.lab.limits, self._user(user, image)
+        limits.check_user(who, kinds)
         return Spec(
             name=chosen, image=known, argv=words, hostname=host, environment=environment_of(env), namespaces=kinds,
-            user=self._user(user, image), workdir=workdir_of(workdir), init=init, tty=tty, missing=missing,
-            put_old=put_old, cgroup=self.lab.has_cgroups, bind_devices=rootless, hide_runtime=not rootless,
-            userxattr=rootless, uids=((0, 1, 65535),) if rootless else ((0, 100000, 65536),),
+            user=who, workdir=workdir_of(workdir), init=init, tty=tty, missing=missing, put_old=put_old,
+            cgroup=limits.cgroups, bind_devices=limits.rootless, hide_runtime=not limits.rootless,
+            userxattr=limits.rootless, uids=limits.for_containers(),
         )  # fmt: skip
 
     def _user(self, user: str | int | None, image: str) -> tuple[int, int] | None:
@@ -166,6 +161,7 @@ class Engine:
             )  # fmt: skip
         words = argv_of(argv)
         who = target.spec.user if user is None else self._user(user, target.image)
+        self.lab.limits.check_user(who, target.spec.namespaces)
         where = target.spec.workdir if workdir is None else workdir_of(workdir)
         name = f"{target.name}.{next(target.numbers)}"
         return joining.plan(target.spec, target.pid, name, words, workdir=where, user=who, tty=tty), name, words

@@ -9,9 +9,12 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from labkit.agent import subordinate
+from labkit.agent.remedies import FEW_IDS, ONE_ID
+from labkit.container.limits import Limits
 from labkit.doctor import lessons
 from labkit.doctor.finding import Finding
-from labkit.doctor.patient import Patient, installed
+from labkit.doctor.patient import Patient, installed, some
 from labkit.learn.needs import Need
 
 _FOUND = "(not tried: no lab opens)"
@@ -59,7 +62,7 @@ def rootless(patient: Patient) -> Iterator[Finding]:
     from labkit.namespaces.spawn import Spawn
     from labkit.namespaces.users import BecomeUser
 
-    if not patient.lab or patient.lab.info["ids"] == 1:
+    if not patient.lab or Limits(patient.lab.info).one_id:
         return  # there is no ordinary user; `user_ids` says so
     user = (Spawn(child="user"), BecomeUser(who="user", uid=1000, gid=1000), SetDumpable(who="user"))
     box = (Spawn(who="user", child="box", namespaces=("user", "uts")), SetHostname(who="box", name="box"))
@@ -76,12 +79,19 @@ def rootless(patient: Patient) -> Iterator[Finding]:
 
 def user_ids(patient: Patient) -> Iterator[Finding]:
     """A rootless lab has the ids that /etc/subuid grants, or one."""
-    if patient.lab and patient.lab.info["ids"] == 1:
-        from labkit.agent.remedies import ONE_ID
-
+    if not patient.lab:
+        return
+    limits = Limits(patient.lab.info)
+    if limits.one_id:
         likely, remedy = ONE_ID
         yield Finding(about="user ids", says="one: everybody in a lab is its root", minor=True, likely=likely,
                       remedy=remedy, needs=(Need.IDS, Need.ROOTLESS))  # fmt: skip
+    elif lacking := [first for first, count in subordinate.WANTED if not limits.has_ids(first, count)]:
+        likely, remedy = FEW_IDS
+        yield Finding(
+            about="user ids", says=f"those from {some([str(n) for n in lacking])} on are missing", minor=True,
+            likely=likely, remedy=remedy, needs=(Need.IDS,),
+        )  # fmt: skip
 
 
 def overlayfs(patient: Patient) -> Iterator[Finding]:

@@ -216,6 +216,7 @@ def test_an_exception_in_a_walk_ends_the_lab(new_lab: Callable[[], Lab]) -> None
 # the agent's processes
 
 
+@pytest.mark.usefixtures("own_processes")
 def test_a_supervisor_that_is_stopped_is_named_at_once(new_lab: Callable[[], Lab]) -> None:
     lab = new_lab()
     os.kill(lab.info["supervisor"], signal.SIGSTOP)
@@ -228,6 +229,7 @@ def test_a_supervisor_that_is_stopped_is_named_at_once(new_lab: Callable[[], Lab
     assert lab.run("busybox", ["echo", "goes on"]).stdout == "goes on\n"
 
 
+@pytest.mark.usefixtures("own_processes")
 def test_a_stopped_supervisor_does_not_keep_a_lab_from_closing(new_lab: Callable[[], Lab]) -> None:
     lab = new_lab()
     os.kill(lab.info["supervisor"], signal.SIGSTOP)
@@ -235,6 +237,7 @@ def test_a_stopped_supervisor_does_not_keep_a_lab_from_closing(new_lab: Callable
     assert not proc.alive(lab.info["supervisor"])
 
 
+@pytest.mark.usefixtures("own_processes", "own_cgroups")
 def test_a_supervisor_that_hangs_is_ended_and_buried(
     new_lab: Callable[[], Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -253,6 +256,7 @@ def test_a_supervisor_that_hangs_is_ended_and_buried(
     cgroup2.remove(ice, root=own)
 
 
+@pytest.mark.usefixtures("own_processes")
 def test_sigterm_lets_the_supervisor_tidy_up(new_lab: Callable[[], Lab], own_place: Path) -> None:
     lab = new_lab()
     lab.run("busybox", "sleep 1000", detach=True)
@@ -263,6 +267,7 @@ def test_sigterm_lets_the_supervisor_tidy_up(new_lab: Callable[[], Lab], own_pla
         lab.facts("mounts")
 
 
+@pytest.mark.usefixtures("own_processes")
 def test_a_dead_lab_host_is_told_and_replaced(lab: Lab) -> None:
     web = lab.run("busybox", "sleep 1000", detach=True)
     os.kill(lab.info["pid"], signal.SIGKILL)
@@ -275,6 +280,7 @@ def test_a_dead_lab_host_is_told_and_replaced(lab: Lab) -> None:
     assert lab.run("busybox", ["echo", "anew"]).stdout == "anew\n"
 
 
+@pytest.mark.usefixtures("own_processes")
 def test_a_dead_supervisor_is_told_and_buried_by_the_next_lab(new_lab: Callable[[], Lab]) -> None:
     lab = new_lab()
     os.kill(lab.info["supervisor"], signal.SIGKILL)
@@ -340,6 +346,7 @@ def sockets(pid: int) -> int:
     return sum(os.readlink(path).startswith("socket:") for path in held if os.path.lexists(path))
 
 
+@pytest.mark.usefixtures("own_processes")
 def test_a_lab_that_does_not_come_to_rest_can_still_be_looked_at_and_left(lab: Lab) -> None:
     """Ten shells whose children are born and end as fast as they can."""
     storm = "for i in 1 2 3 4 5 6 7 8 9 10; do while :; do /bin/true; done & done; wait"

@@ -136,6 +136,37 @@ def test_with_subordinate_ids_rootless_can_do_more() -> None:
     assert said["namespace"].startswith("uid=0")
 
 
+LESSON_05 = """
+from labkit import Lab
+from labkit.learn.lessons.nb05 import OTHER_ROOT, bakery, clerk
+with Lab() as lab:
+    lab.take_all(clerk())
+    uids = [fact.uids[0] for fact in lab.facts("caps") if fact.process == "clerk"]
+    print(json.dumps({
+        "clerk": uids, "map": told(lambda: lab.take_all(bakery())), "map2": told(lambda: lab.take(bakery()[1])),
+        "user": told(lambda: lab.run("busybox", "id", user=70000).stdout),
+        "again": told(lambda: lab.run("busybox", "sleep 9", detach=True).exec("id", user=70000)),
+        "solved": told(lambda: (lab.reset(), OTHER_ROOT.model(lab), True)[-1]),
+    }))
+"""
+
+
+@pytest.mark.skipif(not shutil.which("newuidmap"), reason="uidmap is not installed here")
+def test_too_few_subordinate_ids_are_named_where_more_are_wanted() -> None:
+    said = play(LESSON_05, grant("student"))
+    assert said["clerk"] == [1000], "who has changed its uid can still be looked at"
+    for asked in ("map", "map2", "solved"):
+        refused(said[asked], "EPERM", "only the ids that /etc/subuid and /etc/subgid grant", "usermod --add-subuids")
+    for asked in ("user", "again"):
+        refused(said[asked], "this lab has no user or group 70000", "only the ids that", "usermod --add-subuids")
+
+
+@pytest.mark.skipif(not shutil.which("newuidmap"), reason="uidmap is not installed here")
+def test_with_as_many_as_the_refusal_names_the_lesson_on_users_can_be_taken() -> None:
+    said = play(LESSON_05, grant("student", 196607))
+    assert (said["clerk"], said["map"], said["solved"]) == ([1000], None, True)
+
+
 def test_root_of_an_unprivileged_container() -> None:
     """uid 0 is not root everywhere: here it is the student's, in a user namespace."""
     prefix = "unshare --user --map-root-user --mount"

@@ -1,0 +1,68 @@
+"""What a lab may lack: cgroups where none was delegated, and all ids but some in a rootless one.
+
+What can be known beforehand is refused before the kernel is asked. What only the kernel knows (in which user
+namespace a number counts) it refuses itself, and it says EPERM or EINVAL for this as for much else: then the
+error is told what this lab has to do with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from labkit.agent.remedies import FEW_IDS, ONE_ID
+from labkit.errors import SpecError
+from labkit.linux.constants import EINVAL, EPERM
+from labkit.namespaces.users import BecomeUser, Extent, MapIds
+from labkit.steps.step import Step
+from labkit.steps.taking import StepFailed
+
+_ALL = ((0, 2**32 - 1),)  # (uid_t) -1 is nobody's
+
+
+class Limits:
+    """Made from what the agent says of its lab."""
+
+    def __init__(self, info: Mapping[str, Any]) -> None:
+        self.rootless = bool(info.get("rootless"))
+        self.cgroups = bool(info.get("cgroup"))
+        self._no_cgroup = info.get("no_cgroup") or "none was delegated to it"
+        self._ids = tuple((int(first), int(count)) for first, count in info.get("ids", _ALL))
+        self.one_id = sum(count for _, count in self._ids) == 1  # everybody in it is its root
+
+    def has_ids(self, first: int, count: int = 1) -> bool:
+        """Whether the lab has these ids, and in one piece, as a map in it must have them."""
+        return any(start <= first and first + count <= start + room for start, room in self._ids)
+
+    def for_containers(self) -> tuple[Extent, ...]:
+        """The ids that a container's user namespace gets."""
+        if self.has_ids(100000, 65536):
+            return ((0, 100000, 65536),)
+        return ((0, 1, next((start + room - 1 for start, room in self._ids if start <= 1 < start + room), 0)),)
+
+    def check_user(self, user: tuple[int, int] | None, namespaces: tuple[str, ...]) -> None:
+        """Raises SpecError where a container cannot be of this user or in these namespaces."""
+        if self.one_id and (user or "user" in namespaces):
+            likely, look = ONE_ID
+            raise SpecError("this lab has a single user id: everybody in it is its root", likely=likely, look=look)
+        beyond = [number for number in user or () if "user" not in namespaces and not self.has_ids(number)]
+        if beyond:
+            likely, look = FEW_IDS
+            raise SpecError(f"this lab has no user or group {beyond[0]}", likely=likely, look=look)
+
+    def check(self, steps: Iterable[Step]) -> None:
+        """Raises StepFailed for one of which it is known beforehand that the lab cannot take it."""
+        for step in steps if not self.cgroups else ():
+            if "cgroup2" in step.needs():
+                raise StepFailed(f"{step.title}: this lab has no cgroups", likely=self._no_cgroup, look="labkit doctor")
+
+    def explain(self, fault: StepFailed, steps: Iterable[Step]) -> None:
+        """Add the lab's own reason to the failure of one of `steps`, where it is one."""
+        wanted: list[tuple[int, int]] = []
+        for step in steps:
+            if isinstance(step, MapIds) and fault.errno == EPERM:
+                wanted += [(first, count) for _, first, count in (*step.uids, *step.gids)]
+            elif isinstance(step, BecomeUser) and fault.errno == EINVAL:
+                wanted += [(step.uid, 1), (step.gid, 1)]
+        if not all(self.has_ids(first, count) for first, count in wanted):
+            fault.likely, fault.look = ONE_ID if self.one_id else FEW_IDS
