@@ -152,6 +152,9 @@ def _processes() -> Iterator[tuple[str, list[Step]]]:
     yield "Exec", [_ME, Exec(who="me", argv=SLEEP)]
     yield "Exec with an environment", [_ME, Exec(who="me", argv=("/usr/bin/env", "sleep", "1000"),
                                                  environment=(("PATH", "/bin"), ("A", "it's $A")))]  # fmt: skip
+    yield "Exec with other clocks", [_ME, Unshare(who="me", namespaces=("time",)),
+                                     SetClockOffsets(who="me", monotonic=9, boottime=9),
+                                     Exec(who="me", argv=SLEEP)]  # fmt: skip
     yield "Exec with a port", [_ME, Listen(who="me", port=8080), Exec(who="me", argv=SLEEP)]
     yield "Kill", [_ME, Exec(who="me", argv=SLEEP), Kill(target="me")]
     child = [_ME, Spawn(who="me", child="child"), Exec(who="child", argv=SLEEP)]

@@ -20,16 +20,17 @@ Environment = tuple[tuple[str, str], ...]
 class Exec(Step):
     """Become another program.
 
-    Namespaces, root, uid and cgroup stay: they belong to the process, not to the program. Every
-    descriptor but the standard three is closed on the way, for an open directory of the host would be
-    a way out. A name without a slash is tried in each directory of PATH, as a shell does.
+    Namespaces, root, uid and cgroup stay: they belong to the process, not to the program. (All but one:
+    clocks that were unshared are taken on now, from Linux 6.2 on, for they are mapped with the memory.)
+    Every descriptor but the standard three is closed on the way, for an open directory of the host would
+    be a way out. A name without a slash is tried in each directory of PATH, as a shell does.
 
-    See: execve(2), close_range(2), environ(7).
+    See: execve(2), close_range(2), environ(7), time_namespaces(7).
     """
 
     argv: tuple[str, ...]
     environment: Environment = (("PATH", PATH),)
-    probes = ("processes", "caps", "net")
+    probes = ("processes", "namespaces", "time", "caps", "net")
     no_way_back = "the old program is gone from the process's memory"
     ends_shell = True
 

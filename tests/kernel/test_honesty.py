@@ -52,6 +52,7 @@ BETWEEN = {
     },
     "host": {
         "poll": "waiting for an order or for the end of a child",
+        "set_robust_list": "the C library in the child of a fork: strace came right after the host's own birth",
         "restart_syscall": "the same, interrupted by strace's attaching",
         "pidfd_open": "so that the end of the child just born is noticed",
         "wait4": "taking the exit status of a child that has ended",
