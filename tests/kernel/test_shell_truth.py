@@ -211,6 +211,7 @@ def test_a_script_that_fails_says_why_and_leaves_nobody(lab: Lab, bad: Step, wor
 CANNOT = {
     "Unshare the time namespace": "a shell is a new program, and exec enters the time namespace of the next child",
     "SetClockOffsets": "for the same reason it is too late to write the offsets",
+    "Exec with other clocks": "for the same reason again",
     "Kill by the parent": "a shell reaps its children unasked",
     "SpawnInside": "a shell cannot give birth to a sibling",
 }
