@@ -51,7 +51,7 @@ ring_style() {
     local status=0
     "$PYTHON" -m ruff check . || status=1
     "$PYTHON" -m mypy || status=1
-    shellcheck -x lab .ci/run setup/*.sh setup/agent/agent vm/*.sh images/*/build.sh || status=1
+    shellcheck -x lab .ci/run setup/*.sh setup/vm/*.sh tests/vm/*.sh setup/agent/agent vm/*.sh images/*/build.sh || status=1
     return "$status"
 }
 

@@ -10,35 +10,58 @@ See: mmdebstrap(1) "HOOKS", mke2fs(8) "-d", user_namespaces(7).
 from __future__ import annotations
 
 import hashlib
+import os
 import shlex
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import sources
 
-#: the tree without what mmdebstrap has mounted in it (a bind mount shows one file system, not those on top of it)
+#: The tree without what mmdebstrap has mounted in it (a bind mount shows one file system, not those on top of it), and
+#: without what mmdebstrap takes back only when all hooks are done: what kept services from starting, its settings of
+#: apt (which it wants to find again), this machine's identity.
 _WRITE = """
 here=$(mktemp -d)
+rm -f "$1/usr/sbin/policy-rc.d"
+for stub in "$1/sbin/start-stop-daemon" "$1/usr/sbin/start-stop-daemon"; do
+    [ ! -e "$stub.REAL" ] || mv -f "$stub.REAL" "$stub"
+done
+: >"$1/etc/machine-id"
+rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin
 mount --bind "$1" "$here"
+mv "$1/etc/apt/apt.conf.d/00mmdebstrap" {settings}
 mke2fs -q -F -t ext4 -m 1 -E lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0 -L {label} -d "$here" {disk} {size}
+mv {settings} "$1/etc/apt/apt.conf.d/00mmdebstrap"
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What goes into an image. `script` is called with the tree, the directory of the image, and `arguments`."""
+    """What goes into an image. `script` is called with the tree, the directory of the image, and `arguments`.
+
+    In the directory of the image, which is the script's own too, it finds copies of the files in `beside` and
+    `carried`; only the latter are no part of the fingerprint.
+    """
 
     release: str
     packages: tuple[str, ...]
     script: Path
+    beside: tuple[Path, ...] = ()
+    carried: tuple[Path, ...] = ()
     arguments: tuple[str, ...] = ()
     size: str = "3G"
     backports: bool = False
 
     def fingerprint(self) -> str:
-        return hashlib.sha256((repr(self) + self.script.read_text() + _WRITE).encode()).hexdigest()
+        """The same wherever the project lies."""
+        said = (self.release, self.packages, self.arguments, self.size, self.backports, _WRITE)
+        scripts = [path.read_text() for path in (self.script, *self.beside)]
+        return hashlib.sha256(repr((said, scripts)).encode()).hexdigest()
 
 
 def is_current(recipe: Recipe, place: Path) -> bool:
@@ -51,24 +74,46 @@ def build(recipe: Recipe, place: Path, log: Path) -> None:
     """Make `place`/disk.img, and what hooks add. Raises CalledProcessError; `log` has what was said."""
     if place.exists():
         shutil.rmtree(place)
-    place.mkdir(parents=True)
-    (place / "disk.img").touch()
-    place.chmod(0o777)  # without root, the script may run as another user id
-    (place / "disk.img").chmod(0o666)
-    write = _WRITE.format(label="labkit", disk=shlex.quote(str(place / "disk.img")), size=recipe.size)
-    script = f'bash {shlex.quote(str(recipe.script))} "$1" {shlex.join([str(place), *recipe.arguments])}'
-    lines = sources.lines(recipe.release, backports=recipe.backports)
-    command = [
+    with _room(place) as room:
+        inputs = (recipe.script, *recipe.beside, *recipe.carried)
+        for path in inputs:
+            shutil.copy(path, room)
+        (room / "disk.img").touch()
+        (room / "disk.img").chmod(0o666)
+        with log.open("w") as said:
+            subprocess.run(_command(recipe, room), stdin=subprocess.DEVNULL, stdout=said, stderr=said, check=True)
+        for path in inputs:
+            (room / path.name).unlink()
+    (place / "stamp").write_text(recipe.fingerprint())
+
+
+def _command(recipe: Recipe, room: Path) -> list[str]:
+    disk = shlex.quote(str(room / "disk.img"))
+    settings = shlex.quote(str(room / "apt-settings"))
+    write = _WRITE.format(label="labkit", disk=disk, settings=settings, size=recipe.size)
+    script = shlex.join(["bash", str(room / recipe.script.name)])
+    return [
         "mmdebstrap", "--mode=auto", "--variant=apt", "--format=null",
         *(f"--aptopt={setting}" for setting in sources.settings()),
         # The manual is part of the lessons; images of containers leave it out.
         "--dpkgopt=path-include=/usr/share/man/man[1-8]/*",
         f"--include={','.join(recipe.packages)}",
-        f"--customize-hook={script}",
-        "--customize-hook=rm -rf \"$1\"/var/lib/apt/lists/* \"$1\"/var/cache/apt/*.bin",
+        f'--customize-hook={script} "$1" {shlex.join([str(room), *recipe.arguments])}',
         f"--customize-hook=unshare --mount sh -euc {shlex.quote(write)} - \"$1\"",
-        recipe.release, "-", *lines,
+        recipe.release, "-", *sources.lines(recipe.release, backports=recipe.backports),
     ]  # fmt: skip
-    with log.open("w") as said:
-        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, check=True)
-    (place / "stamp").write_text(recipe.fingerprint())
+
+
+@contextmanager
+def _room(place: Path) -> Iterator[Path]:
+    """Where an image is made: its place itself; without root, where another user id gets in, as homes seldom permit."""
+    if os.geteuid() == 0:
+        place.mkdir(parents=True)
+        yield place
+        return
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="labkit-image-") as name:
+        room = Path(name)
+        room.chmod(0o777)
+        yield room
+        place.mkdir(parents=True)
+        subprocess.run(["cp", "--recursive", "--sparse=always", f"{room}/.", place], check=True)

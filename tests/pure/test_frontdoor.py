@@ -42,7 +42,7 @@ def test_help_names_every_command() -> None:
     done = lab("--help")
     offered = set(re.findall(r"^  (\w+) ", done.stdout, re.MULTILINE))
     assert (done.returncode, done.stderr) == (0, "")
-    assert offered == {"up", "down", "doctor", "test", "record", "bench", "remove"}
+    assert offered == {"up", "down", "doctor", "vm", "test", "record", "bench", "remove"}
     assert lab().stdout == done.stdout
 
 
@@ -54,6 +54,8 @@ def test_help_names_every_command() -> None:
         (["up", "--port", "http"], "--port wants a number, not http"),
         (["up", "--port", "65536"], "--port wants a number, not 65536"),
         (["test", "kernels"], "there is no ring kernels"),
+        (["vm", "--fast"], "vm does not know --fast"),
+        (["vm", "--stop", "--reset"], "vm takes one option at a time"),
     ],
 )
 def test_a_wrong_word_is_named_and_nothing_happens(arguments: list[str], message: str) -> None:

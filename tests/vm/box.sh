@@ -30,12 +30,6 @@ if compgen -G '/usr/local/share/ca-certificates/*.crt' >/dev/null; then
     printf '[global]\ncert = /etc/ssl/certs/ca-certificates.crt\n' >"$tree/etc/pip.conf"
 fi
 
-# What mmdebstrap keeps services from starting with, while a tree is made; it takes this back only after the disk is made.
-rm -f "$tree/usr/sbin/policy-rc.d"
-for stub in "$tree"/sbin/start-stop-daemon.REAL "$tree"/usr/sbin/start-stop-daemon.REAL; do
-    [[ ! -e $stub ]] || mv -f "$stub" "${stub%.REAL}"
-done
-
 mkdir -p "$tree/boot/extlinux"
 cat >"$tree/boot/extlinux/extlinux.conf" <<'END'
 DEFAULT debian
