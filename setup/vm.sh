@@ -18,6 +18,7 @@ vm() { # OPTION: the course's machine; setup/vm/ says how
             emulator
             ;;
     esac
+    [[ $deed != shell ]] || exec 9>&- # as long as it is open, the other commands may run
     [[ $deed == build ]] || course_machine "$deed" 9>&-
 }
 

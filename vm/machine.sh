@@ -1,6 +1,13 @@
 # shellcheck shell=bash
 # What the lab wants of the machine around it. Each part writes its file when it is not there as it should be.
 
+UNIT=/etc/systemd/system/labkit.service
+GREETING=/etc/update-motd.d/60-labkit
+KNOBS=/etc/sysctl.d/60-labkit.conf
+DELEGATION=/etc/systemd/system/user@.service.d/labkit.conf
+# shellcheck disable=SC2034 # for ./lab remove
+OF_THE_MACHINE=("$UNIT" "$GREETING" "$KNOBS" "$DELEGATION")
+
 written() { # FILE [MODE]: standard input becomes FILE, whole or not at all; true when that changed something
     local fresh
     mkdir -p "$(dirname "$1")"
@@ -22,7 +29,7 @@ systemd_runs() { [[ -d /run/systemd/system ]]; } # sd_booted(3); in a tree that 
 user_namespaces() { # Ubuntu 23.10 and newer let only programs with an AppArmor profile make user namespaces
     local knob=kernel.apparmor_restrict_unprivileged_userns
     [[ -e /proc/sys/${knob//.//} ]] || grep -qs '^ID=ubuntu$' /etc/os-release || return 0
-    written /etc/sysctl.d/60-labkit.conf <<END && [[ -e /proc/sys/${knob//.//} ]] && sysctl -qw "$knob=0"
+    written "$KNOBS" <<END && [[ -e /proc/sys/${knob//.//} ]] && sysctl -qw "$knob=0"
 # Written by labkit's vm/provision.sh. Ubuntu keeps a user's programs from making user namespaces, because a hole in the
 # kernel is easier to reach from within one. The course is about such namespaces, and its programs (Python, unshare)
 # are no single program that a profile could name. The "-": a kernel without AppArmor has no such knob.
@@ -32,7 +39,7 @@ END
 }
 
 delegation() { # a user's own cgroups, with the controllers that lessons limit, for labs without root (v2)
-    written /etc/systemd/system/user@.service.d/labkit.conf <<'END' && systemd_runs && systemctl daemon-reload
+    written "$DELEGATION" <<'END' && systemd_runs && systemctl daemon-reload
 # Written by labkit's vm/provision.sh: systemd gives a user memory and pids alone. cpu, cpuset and io as well, so that
 # `systemd-run --user --scope -p Delegate=yes` can start a lab that limits them.
 [Service]
@@ -42,7 +49,7 @@ END
 }
 
 greeting() { # PORT: pam_motd runs it at each login
-    written /etc/update-motd.d/60-labkit 0755 < <(fill_in vm/greeting.in "$1") || true
+    written "$GREETING" 0755 < <(fill_in vm/greeting.in "$1") || true
 }
 
 fill_in() { # FILE [PORT ADDRESS]: with what is known by now
@@ -50,8 +57,8 @@ fill_in() { # FILE [PORT ADDRESS]: with what is known by now
 }
 
 service() { # PORT ADDRESS: JupyterLab as the user, from boot on
-    local unit=/etc/systemd/system/labkit.service changed=
-    ! written "$unit" < <(fill_in vm/labkit.service.in "$1" "$2") || changed=yes
+    local changed=
+    ! written "$UNIT" < <(fill_in vm/labkit.service.in "$1" "$2") || changed=yes
     if ! command -v systemctl >/dev/null; then
         note "there is no systemd here, so nothing starts JupyterLab at boot; as $OWNER: cd $PLACE; ./lab up"
         return 0

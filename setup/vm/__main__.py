@@ -29,6 +29,8 @@ def main() -> int:
     except Trouble as trouble:
         print(f"\nlab: {trouble}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:  # ./lab tells; a machine that is starting goes on, and the next ./lab vm waits for it
+        return 130
     return 0
 
 

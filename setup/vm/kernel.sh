@@ -16,7 +16,7 @@ kernel() { # SUITE OUT: the files of its packages, without what installing them 
     find "$scratch" -path '*/lib/modules' -type d -exec cp -a {} "$tree/usr/lib/" \;
     release=$(basename "$(find "$scratch" -path '*/lib/modules/*' -prune -type d)")
     inside depmod "$release"
-    mkdir -p "$2" && chmod 0777 "$2" # without root, its files belong to another user id than who removes them
+    [[ -d $2 ]] || mkdir -m 0777 "$2" # without root, its files belong to another user id than who removes them
     cp "$(find "$scratch" -name 'vmlinuz*' -type f -print -quit)" "$2/vmlinuz"
     echo "$release" >"$2/release"
     first_file_system "$release" >"$2/initrd"

@@ -106,4 +106,9 @@ mv "$TREE/tmp/README" "$home/labkit/README.md" && rm "$home/labkit/notebooks/min
 must in_tree /usr/local/src/labkit/vm/provision.sh --vm --saved /tmp/saved.tgz
 must grep -q mine "$home/labkit/notebooks/mine.ipynb"
 must grep -q changed "$home/labkit/README.md"
+
+step "./lab remove takes back what was put outside the project, and only that"
+in_tree sh -c 'cd /home/vagrant/labkit && ./lab remove'
+must test -z "$(find "$TREE"/etc "$TREE/usr/local" "$TREE/var/lib" -name '*labkit*' -not -path "$TREE/usr/local/src/*" -print)"
+must test -e "$home/labkit/notebooks/mine.ipynb"
 echo; echo "all as it should be"
