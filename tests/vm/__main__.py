@@ -42,13 +42,13 @@ def main() -> int:
     ends = time.monotonic() + asked.minutes * 60
     columns: list[report.Column] = []
     wrong: list[str] = []
-    for kernel in kernels:
-        parts = _parts(kernel, asked.way)
-        if parts:
-            try:
-                columns += _run(kernel, parts, ends, wrong, write=asked.write)
-            except Hanging as hanging:
-                wrong.append(str(hanging))
+    jobs = [(kernel, parts) for kernel in kernels if (parts := _parts(kernel, asked.way))]
+    for number, (kernel, parts) in enumerate(jobs):
+        share = (ends - time.monotonic()) / (len(jobs) - number)  # none shall use up the time of the next
+        try:
+            columns += _run(kernel, parts, share, wrong, write=asked.write)
+        except Hanging as hanging:
+            wrong.append(str(hanging))
     (RESULTS / "table.txt").write_text(report.table(columns, whole=True) + "\n")
     print(f"\n{report.table(columns)}")
     wrong += [report.reasons([column]) or column.line() for column in columns if column.failed()]
@@ -69,15 +69,11 @@ def _arguments() -> argparse.Namespace:
 
 def _parts(kernel: Kernel, way: str | None) -> tuple[Part, ...]:
     """What runs on this kernel: as root everything; the other ways all notebooks, on one kernel unless asked for."""
-    parts = []
-    if way in (None, "root"):
-        parts += [Part(name="kernel-root", way="root", ring="kernel")]
-        parts += [Part(name="notebooks-root", way="root", ring="notebooks", options=NOTEBOOKS_ONLY)]
-    parts += [
-        Part(name=f"notebooks-{other}", way=other, ring="notebooks", options=NOTEBOOKS_ONLY)
-        for other, where in WAYS.items()
-        if way == other or (way is None and where == kernel.name)
-    ]
+    ways = ["root"] if way in (None, "root") else []
+    ways += [other for other, where in WAYS.items() if way == other or (way is None and where == kernel.name)]
+    parts = [Part(name=f"notebooks-{each}", way=each, ring="notebooks", options=NOTEBOOKS_ONLY) for each in ways]
+    if "root" in ways:  # it takes longest, so it comes last
+        parts.append(Part(name="kernel-root", way="root", ring="kernel"))
     return tuple(parts)
 
 
@@ -96,11 +92,13 @@ def _built(kernels: tuple[Kernel, ...]) -> bool:
     return True
 
 
-def _run(kernel: Kernel, parts: tuple[Part, ...], ends: float, wrong: list[str], *, write: bool) -> list[report.Column]:
+def _run(
+    kernel: Kernel, parts: tuple[Part, ...], share: float, wrong: list[str], *, write: bool
+) -> list[report.Column]:
     place = tree.STATE / kernel.release
     boot = place / kernel.name
     accel = qemu.accelerator(boot / "vmlinuz")
-    patience = Patience(whole=max(60, int(ends - time.monotonic())))
+    patience = Patience(work=max(60, int(share) - Patience.parting))
     guest = Guest(kernel.name, place / "disk.img", boot, accel, parts, patience)
     try:
         while not guest.poll():
@@ -114,8 +112,7 @@ def _run(kernel: Kernel, parts: tuple[Part, ...], ends: float, wrong: list[str],
         junit = found.get(f"{part.name}.xml", "")
         (RESULTS / f"{kernel.name}-{part.name}.xml").write_text(junit)
         columns.append(report.read(f"{kernel.name} {part.name}", junit))
-        if not columns[-1].failed() and found.get(f"{part.name}.status", "").strip() != "0":
-            wrong.append(f"{columns[-1].title}: all tests passed, and yet pytest ended with a failure; see the console")
+        wrong += _ended(columns[-1], found.get(f"{part.name}.status", "").strip())
     release, took = found["release"].strip(), time.monotonic() - guest.began
     print(f"Linux {release} ({accel.partition(',')[0]}, {took:.0f} s)", flush=True)
     print("".join(f"  {column.line()}\n" for column in columns), end="", flush=True)
@@ -124,6 +121,15 @@ def _run(kernel: Kernel, parts: tuple[Part, ...], ends: float, wrong: list[str],
         documented.write(kernel.name, measured)
     wrong += documented.differences(kernel.name, measured)
     return columns
+
+
+def _ended(column: report.Column, status: str) -> list[str]:
+    """What the end of a part says beside what its tests did. 124 is timeout(1)'s word."""
+    if status in ("", "124"):
+        return [f"{column.title}: its time was up after {len(column.outcomes)} tests (--minutes gives more)"]
+    if status != "0" and not column.failed():
+        return [f"{column.title}: all tests passed, and yet pytest ended with {status}; see the console"]
+    return []
 
 
 sys.exit(main())

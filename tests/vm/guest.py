@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import subprocess
+import sys
 import tarfile
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,16 +42,25 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """Seconds: of silence on the console, and for the whole run."""
+    """Seconds: of silence on the console, and from the boot until tests are broken off, which tell what they did."""
 
     silence: int = 420
-    whole: int = 1800
+    work: int = 1800
+    parting: int = 90  # what it takes to break off, and to bring back what was found
+
+    @property
+    def whole(self) -> int:
+        """Until the machine is ended, whatever it does."""
+        return self.work + self.parting
 
 
 class Guest:
     """A machine at work. `poll` from time to time; `results` when it says that it has ended."""
 
-    def __init__(self, name: str, image: Path, kernel: Path, accel: str, parts: tuple[Part, ...], patience: Patience):
+    def __init__(
+        self, name: str, image: Path, kernel: Path, accel: str, parts: tuple[Part, ...], patience: Patience,
+        *, words: str = "",
+    ):  # fmt: skip
         self.name = name
         self._place = STATE / "runs" / name
         self._place.mkdir(parents=True, exist_ok=True)
@@ -57,11 +68,11 @@ class Guest:
         self._results = self._place / "results.tar"
         self._patience = patience
         job = self._place / "job.tar"
-        _write_job(job, parts)
+        _write_job(job, parts, patience.work)
         self._results.write_bytes(b"")
         with self._results.open("r+b") as file:
             file.truncate(RESULT_SIZE)
-        words = "root=/dev/vda rw quiet systemd.show_status=false loglevel=4"
+        words = f"root=/dev/vda rw quiet systemd.show_status=false loglevel=4 {words}"
         command = [
             *qemu.machine(accel, kernel / "vmlinuz", words),
             "-initrd", str(kernel / "initrd"),
@@ -91,7 +102,7 @@ class Guest:
     def results(self) -> dict[str, str]:
         """The files that the job has left, by name. Raises Hanging when there are none."""
         found = {}
-        with tarfile.open(self._results) as tar:
+        with tarfile.open(self._results, "r:") as tar:  # said, for to guess the form takes seconds
             for member in tar.getmembers():
                 file = tar.extractfile(member)
                 if file is not None:
@@ -109,7 +120,7 @@ class Guest:
         return "\n".join([f"{self.name} {why}; the last lines of its console:", *(f"  | {line}" for line in lines)])
 
 
-def _write_job(path: Path, parts: tuple[Part, ...]) -> None:
+def _write_job(path: Path, parts: tuple[Part, ...], seconds: int) -> None:
     listed = subprocess.run(
         ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         capture_output=True, text=True, check=True,
@@ -120,7 +131,21 @@ def _write_job(path: Path, parts: tuple[Part, ...]) -> None:
                 tar.add(ROOT / name, f"labkit/{name}")
         for script in ("run.sh", "ring.sh", "features.py"):
             tar.add(_HERE / script, f"job/{script}")
-        text = "".join(f"{part.line()}\n" for part in parts).encode()
-        entry = tarfile.TarInfo("job/parts")
-        entry.size = len(text)
-        tar.addfile(entry, io.BytesIO(text))
+        with tempfile.TemporaryDirectory() as scratch:
+            tar.add(_describe(Path(scratch)), "job/labkit.dist-info")
+        _add(tar, "job/parts", "".join(f"{part.line()}\n" for part in parts))
+        _add(tar, "job/seconds", f"{seconds}\n")
+
+
+def _describe(scratch: Path) -> Path:
+    """What an installed labkit says about itself: its version, and the packages that it wants. See: PEP 660."""
+    code = "import sys, hatchling.build as build; build.prepare_metadata_for_build_editable(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", code, str(scratch)], cwd=ROOT, check=True)
+    (described,) = scratch.iterdir()
+    return described
+
+
+def _add(tar: tarfile.TarFile, name: str, text: str) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size = len(text.encode())
+    tar.addfile(entry, io.BytesIO(text.encode()))
