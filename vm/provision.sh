@@ -70,6 +70,8 @@ main() {
         ./lab up --no-start
     PYTHON=$PLACE/.venv/bin/python
     images
+    as_owner "compile the lab's Python" "$PYTHON -m compileall $PLACE/labkit" \
+        "$PYTHON" -m compileall -q labkit
     as_owner "gather the fonts for plots" "rm -r ~$OWNER/.cache/matplotlib" "$PYTHON" -c 'import matplotlib.font_manager'
     user_namespaces
     delegation

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import time
 
@@ -34,6 +35,7 @@ def start() -> None:
     if is_running(place):
         print("The machine is running already.")
         go_on(place)
+        settle(place)
     else:
         wished = command.wishes(os.environ)
         disk.prepare(place)
@@ -44,7 +46,7 @@ def start() -> None:
 
 
 def boot(place: Place, wished: command.Wishes) -> None:
-    """Start qemu. Returns when Linux runs in it, and has what earlier machines left."""
+    """Start qemu. Returns when JupyterLab answers in it."""
     if not qemu.is_here():
         raise Trouble(
             "start qemu", f"{qemu.PROGRAM} is not installed", "Debian: qemu-system-x86; a Mac: brew install qemu"
@@ -55,18 +57,26 @@ def boot(place: Place, wished: command.Wishes) -> None:
     began = time.monotonic()
     place.unsaved.touch()
     launch(place, wished, accel)
-    try:
-        with Agent(place.path, patience=_PATIENCE) as agent:
-            print(f"  {time.monotonic() - began:3.0f} s  Linux runs", flush=True)
-            set_clock(agent)
-            if work.bring_back(place, agent):
-                print("        your notebooks and answers of an earlier machine are back", flush=True)
-    except Silent as silent:
-        raise Trouble(
-            "start the machine", f"{silent}; {last_words(place)}", "./lab vm again; ./lab vm --reset"
-        ) from None
+    settle(place)
+    print(f"  {time.monotonic() - began:3.0f} s  Linux runs", flush=True)
     address(place)
     print(f"  {time.monotonic() - began:3.0f} s  JupyterLab answers", flush=True)
+
+
+def settle(place: Place) -> None:
+    """Wait for Linux, and give it what it cannot know: the time of day, and what earlier machines left.
+
+    Its clock stands while this computer sleeps.
+    """
+    try:
+        with Agent(place.path, patience=_PATIENCE) as agent:
+            agent.run(f"date --utc --set=@{time.time():.3f}")
+            said = work.bring_back(place, agent)
+    except (Silent, Refused) as error:
+        why = f"Linux does not answer: {error}; {last_words(place)}"
+        raise Trouble("start the machine", why, "./lab vm --stop, ./lab vm; if it stays so, ./lab vm --reset") from None
+    if said:
+        print(said, flush=True)
 
 
 def launch(place: Place, wished: command.Wishes, accel: str) -> None:
@@ -93,20 +103,10 @@ def launch(place: Place, wished: command.Wishes, accel: str) -> None:
 
 
 def go_on(place: Place) -> None:
-    """What a machine that runs may need: to be woken after its host's disk was full, and the time of day."""
+    """qemu holds a machine on when this computer's disk is full; when there is room again, it may go on."""
     with Qemu(place.path) as machine:
         if machine.ask("query-status")["status"] != "running":
             machine.ask("cont")
-    try:
-        with Agent(place.path, patience=_PATIENCE) as agent:
-            set_clock(agent)
-    except (Silent, Refused) as error:
-        raise Trouble("reach the machine", str(error), "./lab vm --stop, then ./lab vm") from None
-
-
-def set_clock(agent: Agent) -> None:
-    """This computer's time, which slept perhaps while the machine did not, or the other way round."""
-    agent.run(f"date --utc --set=@{time.time():.3f}")
 
 
 def address(place: Place) -> str:
@@ -174,6 +174,8 @@ def shell() -> None:
     place = mine()
     if place is None or not is_running(place):
         raise Trouble("reach the machine", "it does not run", "./lab vm")
+    if not shutil.which("ssh-keygen"):
+        raise Trouble("reach the machine", "ssh is not installed here", "Debian: apt-get install openssh-client")
     key = HOUSE / "key"
     if not key.exists():
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "labkit", "-f", key], check=True)

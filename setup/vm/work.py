@@ -29,11 +29,15 @@ def save(place: Place) -> str | None:
     return None
 
 
-def bring_back(place: Place, agent: Agent) -> bool:
-    """Give a machine that has just been made what an earlier one has left; whether there was something."""
-    there = place.fresh.exists() and SAVED.exists()
-    if there:
-        agent.give(SAVED, _THERE)
-        agent.run(f"{_KEEP} restore ~/labkit <{_THERE} && rm {_THERE}", student=True, patience=120)
+def bring_back(place: Place, agent: Agent) -> str:
+    """Give a machine that has just been made what an earlier one has left; what is to be said about it."""
+    said = ""
+    if place.fresh.exists() and SAVED.exists():
+        said = "Your notebooks and answers of an earlier machine are back."
+        try:
+            agent.give(SAVED, _THERE)
+            agent.run(f"{_KEEP} restore ~/labkit <{_THERE} && rm {_THERE}", student=True, patience=120)
+        except Refused as refused:
+            said = f"note: what was saved could not be brought back, and stays in {SAVED}: {refused}"
     place.fresh.unlink(missing_ok=True)
-    return there
+    return said

@@ -308,3 +308,21 @@ def test_no_disk_with_work_that_was_not_copied_is_thrown_away_unless_that_is_sai
     monkeypatch.delenv("LABKIT_FORGET")
     lifecycle.reset()
     assert capsys.readouterr().out.endswith("There is no disk to throw away.\n")
+
+
+def test_what_cannot_be_brought_back_is_told_and_keeps_nobody_from_beginning(
+    tmp_path: Path, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = image(tmp_path / "house", "here", 1)
+    saved.parent.mkdir()
+    saved.write_text("no archive")
+
+    class Without(Copied):
+        def give(self, *_: object) -> None:
+            raise talk.Refused("not in gzip format")
+
+    place.fresh.touch()
+    said = work.bring_back(place, Without())  # type: ignore[arg-type]
+    assert said == f"note: what was saved could not be brought back, and stays in {saved}: not in gzip format"
+    assert not place.fresh.exists() and saved.exists()
+    assert work.bring_back(place, Without()) == ""  # type: ignore[arg-type]
