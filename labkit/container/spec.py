@@ -115,9 +115,10 @@ def _processes(spec: Spec) -> Iterator[Step]:
         yield MakeCgroup(path=spec.cgroup_path)
     at_birth = tuple(kind for kind in spec.namespaces if kind != "cgroup")
     user = "user" in at_birth
+    if user or not spec.cgroup:  # one of the two is the first to be made, and fails if the name is taken
+        yield MakeDirectory(path=spec.directory)
     if user:
         outside = spec.uids[0][1]
-        yield MakeDirectory(path=spec.directory)
         yield ChangeOwner(path=spec.directory, uid=outside, gid=outside)
     yield Spawn(child=spec.name, namespaces=at_birth, cgroup=spec.cgroup_path)
     if user:

@@ -156,6 +156,7 @@ def test_a_burial_never_follows_a_link(parent: str, tmp_path: Path) -> None:
     assert (tmp_path / "precious").exists()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="without root one makes nothing that a rootless agent could not remove")
 @pytest.mark.usefixtures("own_run_directory")
 def test_what_cannot_be_buried_is_told_and_does_not_keep_a_lab_from_opening(
     parent: str, new_lab: Callable[[], Lab]
@@ -189,7 +190,8 @@ def test_a_lab_host_that_was_stopped_does_not_outlive_its_supervisor(parent: str
     Path(one.directory, "journal").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
     assert f"ended lab host {host}" in journal.bury_dead(parent)
     assert not proc.alive(host) or proc.stat(host).state == "Z"
-    cgroup2.remove(lab.info["cgroup"], root=os.path.dirname(lab.info["cgroup"]))
+    if lab.info["cgroup"]:
+        cgroup2.remove(lab.info["cgroup"], root=os.path.dirname(lab.info["cgroup"]))
 
 
 def test_burials_take_turns(parent: str) -> None:
@@ -218,7 +220,7 @@ def test_many_labs_at_once_get_different_names(parent: str, new_lab: Callable[[]
     for thread in threads:
         thread.join()
     assert len({lab.info["lab"] for lab in made}) == 6
-    assert len({lab.info["cgroup"] for lab in made}) == 6
+    assert len({lab.info["cgroup"] for lab in made}) == (6 if made[0].info["cgroup"] else 1)
     assert sorted(os.listdir(parent)) == sorted(lab.info["lab"] for lab in made)
     for lab in made:
         assert lab.run("busybox", ["hostname"], hostname="same").stdout == "same\n"

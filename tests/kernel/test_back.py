@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from fitting import fitting
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -58,6 +59,7 @@ def there_and_back(lab: Lab, plan: Plan, m: int, n: int) -> None:
 @settings(max_examples=40, deadline=None, suppress_health_check=_QUIET)
 @given(plan=plans(), data=st.data())
 def test_there_and_back_is_as_if_one_had_never_gone(lab: Lab, plan: Plan, data: st.DataObject) -> None:
+    plan = fitting(lab, plan)
     n = data.draw(st.integers(0, len(plan)), label="n")
     m = data.draw(st.integers(n, len(plan)), label="m")
     there_and_back(lab, plan, m, n)
@@ -67,6 +69,7 @@ def test_there_and_back_is_as_if_one_had_never_gone(lab: Lab, plan: Plan, data: 
 @settings(max_examples=800, deadline=None, suppress_health_check=_QUIET)
 @given(plan=plans(4, 20), data=st.data())
 def test_there_and_back_is_as_if_one_had_never_gone_for_a_long_time(lab: Lab, plan: Plan, data: st.DataObject) -> None:
+    plan = fitting(lab, plan)
     n = data.draw(st.integers(0, len(plan)), label="n")
     m = data.draw(st.integers(n, len(plan)), label="m")
     there_and_back(lab, plan, m, n)
@@ -76,6 +79,7 @@ def test_there_and_back_is_as_if_one_had_never_gone_for_a_long_time(lab: Lab, pl
 @given(plan=plans(), data=st.data())
 def test_the_way_forward_again_leads_to_the_same_end(lab: Lab, plan: Plan, data: st.DataObject) -> None:
     """A back that had left something behind would stumble over it here (EEXIST), or give other names."""
+    plan = fitting(lab, plan)
     assume(len(plan) > 1)
     n = data.draw(st.integers(0, len(plan) - 1), label="n")
     lab.reset()
@@ -98,7 +102,7 @@ class Player(RuleBasedStateMachine):
     @initialize(plan=plans(4, 9))
     def begin(self, plan: Plan) -> None:
         self.lab.reset()
-        self.plan = plan
+        self.plan = plan = fitting(self.lab, plan)
         self.seen: dict[int, Snapshot] = {}
         self.walk = self.lab.walk(plan)
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from fitting import fitting
 from hypothesis import HealthCheck, given, settings
 from step_examples import EXAMPLES
 from strategies import plans
@@ -346,7 +347,7 @@ def joined(chunk: int) -> Plan:
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_the_calls_of_every_kind_of_step_are_what_strace_saw(lab: Lab, tmp_path: Path, chunk: int) -> None:
-    assert compare(lab, joined(chunk), tmp_path) > 30
+    assert compare(lab, fitting(lab, joined(chunk)), tmp_path) > 30
 
 
 def test_calls_that_fail_are_what_strace_saw(lab: Lab, tmp_path: Path) -> None:
@@ -408,7 +409,7 @@ def test_a_call_that_is_told_otherwise_is_noticed() -> None:
 def test_the_calls_of_random_plans_are_what_strace_saw(
     lab: Lab, tmp_path_factory: pytest.TempPathFactory, plan: Plan
 ) -> None:
-    compare(lab, plan, tmp_path_factory.mktemp("strace"))
+    compare(lab, fitting(lab, plan), tmp_path_factory.mktemp("strace"))
 
 
 @pytest.mark.long
@@ -418,5 +419,5 @@ def test_the_calls_of_many_random_plans_are_what_strace_saw(
     lab: Lab, tmp_path_factory: pytest.TempPathFactory, plan: Plan
 ) -> None:
     directory = tmp_path_factory.mktemp("strace")
-    compare(lab, plan, directory)
+    compare(lab, fitting(lab, plan), directory)
     shutil.rmtree(directory)

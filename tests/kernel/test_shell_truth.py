@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 
 import pytest
+from fitting import fitting, refused
 from hypothesis import HealthCheck, assume, given, settings
 from step_examples import EXAMPLES
 from strategies import plans
@@ -229,6 +230,8 @@ def _example(plan: Plan) -> object:
 
 @pytest.mark.parametrize("plan", [_example(plan) for plan in EXAMPLES])
 def test_the_script_of_a_step_does_the_same(lab: Lab, plan: Plan) -> None:
+    if why := refused(lab, plan):
+        pytest.skip(why)
     agree(lab, plan, apart_from=("caps",) if plan.name in OTHER_CAPABILITIES else ())
 
 
@@ -263,6 +266,7 @@ _QUIET = [*HealthCheck]
 @settings(max_examples=25, deadline=None, suppress_health_check=_QUIET)
 @given(plan=plans())
 def test_the_script_of_a_random_plan_does_the_same(lab: Lab, plan: Plan) -> None:
+    plan = fitting(lab, plan)
     assume(possible(plan))
     user = any(isinstance(step, Spawn) and "user" in step.namespaces for step in plan)
     agree(lab, plan, apart_from=("caps",) if user else ())
@@ -272,6 +276,7 @@ def test_the_script_of_a_random_plan_does_the_same(lab: Lab, plan: Plan) -> None
 @settings(max_examples=400, deadline=None, suppress_health_check=_QUIET)
 @given(plan=plans(4, 16))
 def test_the_script_of_many_random_plans_does_the_same(lab: Lab, plan: Plan) -> None:
+    plan = fitting(lab, plan)
     assume(possible(plan))
     user = any(isinstance(step, Spawn) and "user" in step.namespaces for step in plan)
     agree(lab, plan, apart_from=("caps",) if user else ())

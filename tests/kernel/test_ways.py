@@ -109,6 +109,8 @@ print(json.dumps([said["error"], left, os.listdir("/usr/local/stage/run/labkit")
 ASK_TOO_MUCH = """
 from labkit import Lab
 from labkit.cgroups.make import MakeCgroup
+from labkit.namespaces.files import MakeDirectory
+from labkit.namespaces.filesystems import BuildDev
 every = ("mnt", "pid", "uts", "ipc", "net", "cgroup", "user")
 with Lab() as lab:
     walk = lab.walk(lab.plans.container("busybox"))
@@ -117,6 +119,9 @@ with Lab() as lab:
         "namespace": told(lambda: lab.run("busybox", "id", namespaces=every).stdout),
         "cgroup": told(lambda: lab.take(MakeCgroup(path="/sys/fs/cgroup/g1"))),
         "walked": told(lambda: walk.take(MakeCgroup(path="/sys/fs/cgroup/g1"))),
+        "unwatched": told(lambda: lab.take_all([MakeDirectory(path="/tmp/d"), MakeCgroup(path="/sys/fs/cgroup/g1")])),
+        "devices": told(lambda: lab.take_all([MakeDirectory(path="/tmp/d"), BuildDev(target="/tmp/d")])),
+        "taken": told(lambda: (lab.walk(lab.plans.container("busybox")).run(), lab.run("busybox", name="c1"))),
     }))
 """
 
@@ -125,7 +130,9 @@ def test_what_rootless_cannot_do_is_refused_with_reason_and_remedy() -> None:
     said = play(ASK_TOO_MUCH, grant("nobody"))
     for asked in ("user", "namespace"):
         refused(said[asked], "this lab has a single user id", "/etc/subuid grants you nothing", "usermod --add-subuids")
-    for asked in ("cgroup", "walked"):
+    refused(said["devices"], "mknodat", "making devices needs CAP_MKNOD", "bind the machine's own device")
+    refused(said["taken"], "EEXIST", "it is there already", "ls -ld")
+    for asked in ("cgroup", "walked", "unwatched"):
         refused(said[asked], "this lab has no cgroups", "Permission denied", "labkit doctor")
 
 
@@ -319,11 +326,13 @@ def test_the_doctor_says_why_not_as_root() -> None:
 from labkit import doctor
 print(json.dumps([[str(finding.mark), finding.about, finding.says, finding.likely] for finding in doctor.examine()]))
 """
-    marks = {about: (mark, says, likely) for mark, about, says, likely in play(program, grant("student"))}
+    marks = {about: (mark, says, likely) for mark, about, says, likely in play(program, grant("student", 196607))}
     assert marks["lab"][0] == "note"
     assert marks["lab"][1].startswith("opens, rootless")
     assert marks["lab"][2] == "there is no sudo rule for the agent"
     assert "user ids" not in marks
+    few = {about: (mark, says, likely) for mark, about, says, likely in play(program, grant("student"))}
+    assert few["user ids"][:2] == ("note", "those from 100000, 200000 on are missing")
     alone = {about: (mark, says, likely) for mark, about, says, likely in play(program, grant("nobody"))}
     assert alone["user ids"][:2] == ("note", "one: everybody in a lab is its root")
     marks = {about: (mark, says, likely) for mark, about, says, likely in play(program, SUDO_RULE)}

@@ -1,0 +1,50 @@
+"""Plans for the lab at hand: without root it makes no devices, and has cgroups and ids only as they were granted.
+
+That it refuses these things, with reason and remedy, is shown in kernel/test_ways.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from labkit import Lab
+from labkit.cgroups.make import MakeCgroup, RemoveCgroup
+from labkit.namespaces.filesystems import BuildDev
+from labkit.namespaces.spawn import Spawn
+from labkit.namespaces.users import MapIds
+from labkit.steps.plan import Plan
+from labkit.steps.step import Step
+
+
+def refused(lab: Lab, plan: Plan) -> str:
+    """Why the lab cannot take this plan; empty if it can."""
+    for step in plan:
+        if _in_cgroups(step) and not lab.limits.cgroups:
+            return "no cgroup was delegated to who runs the tests"
+        if isinstance(step, BuildDev) and not step.bind and lab.rootless:
+            return "a rootless lab makes no devices"
+        if isinstance(step, MapIds) and not all(lab.limits.has_ids(*extent[1:]) for extent in step.uids):
+            return "this rootless lab has too few ids"
+    return ""
+
+
+def fitting(lab: Lab, plan: Plan) -> Plan:
+    """The plan with each such step replaced by one that the lab can take, or left out."""
+    ids = lab.limits.for_containers()
+    steps: list[Step] = []
+    for step in plan:
+        if isinstance(step, (MakeCgroup, RemoveCgroup)) and not lab.limits.cgroups:
+            continue
+        if isinstance(step, Spawn) and not lab.limits.cgroups:
+            steps.append(replace(step, cgroup=""))
+        elif isinstance(step, BuildDev) and lab.rootless:
+            steps.append(replace(step, bind=True))
+        elif isinstance(step, MapIds) and lab.rootless:
+            steps.append(replace(step, uids=ids, gids=ids))
+        else:
+            steps.append(step)
+    return type(plan).of(plan.name, (plan.name, steps))
+
+
+def _in_cgroups(step: Step) -> bool:
+    return isinstance(step, (MakeCgroup, RemoveCgroup)) or (isinstance(step, Spawn) and bool(step.cgroup))
