@@ -7,6 +7,7 @@ import shlex
 
 from labkit.errors import ImageError
 from labkit.image import passwd, rootfs
+from labkit.linux import mountinfo
 
 _SHOWN = 200  # letters of a path in an error
 
@@ -18,6 +19,8 @@ class Images:
     student's own, and may be another one at the next look.
     """
 
+    own = False  #: whether only files of this user will do: in a rootless lab root has no rights over those of others
+
     def __init__(self) -> None:
         self._found: dict[str, str] = {}
         self._tops: dict[str, dict[str, str]] = {}
@@ -25,9 +28,9 @@ class Images:
     def find(self, image: str) -> str:
         """The directory of an image by name, or of a path (anything with a slash). Raises ImageError."""
         if "/" in image:
-            return _directory(image)
+            return _plain(_directory(image)) if self.own else _directory(image)
         if image not in self._found:
-            self._found[image] = str(rootfs.image_path(image))
+            self._found[image] = str(rootfs.own_path(image) if self.own else rootfs.image_path(image))
         return self._found[image]
 
     def top(self, image: str) -> dict[str, str]:
@@ -51,6 +54,20 @@ def _top(path: str) -> dict[str, str]:
 
 def _kind(entry: os.DirEntry[str]) -> str:
     return "symlink" if entry.is_symlink() else "directory" if entry.is_dir() else "file"
+
+
+def _plain(path: str) -> str:
+    """`path`, if nothing is mounted below it. A user namespace has to keep such mounts, and an overlay shows none:
+    mount_namespaces(7) "Restrictions on mount namespaces".
+    """
+    for mount in mountinfo.read():
+        if mount.target.startswith(f"{path.rstrip('/')}/") and mount.target != "/":
+            raise ImageError(
+                f"a rootless lab cannot make a root file system of {path}: {mount.target} is mounted in it",
+                likely="a layer over the tree would show what that hides, and who may not unmount it may not see it",
+                look=f"cp -a what is needed of {shlex.quote(path)} elsewhere; or ./lab up --sudo-rule",
+            )
+    return path
 
 
 def _directory(image: str) -> str:

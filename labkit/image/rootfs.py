@@ -41,8 +41,7 @@ def stores() -> tuple[Path, ...]:
 
 def image_path(name: str) -> Path:
     """The directory with the built tree of the image `name`; ImageError says how to build it."""
-    _context(name)
-    trees = [tree.resolve() for store in stores() if (tree := store / name / "rootfs").is_dir()]
+    trees = _trees(name)
     if len(trees) > 1:  # the machine's may be older than what this user built since
         trees.sort(key=lambda tree: tree.name != _tree_name(name))
     if trees:
@@ -52,6 +51,18 @@ def image_path(name: str) -> Path:
         likely="it is built once by ./lab up; this machine has not done it",
         look=f"labkit image build {name}",
     )
+
+
+def own_path(name: str) -> Path:
+    """As `image_path`, of a tree whose files belong to this user; it is built where there is none, in about a second.
+
+    The root of a rootless lab has rights over its user's files only: in a tree of the machine's root it could
+    not write to /etc. A store that was chosen with `LABKIT_IMAGES` is taken as it is.
+    """
+    own = [tree for tree in _trees(name) if tree.stat().st_uid == os.geteuid()]
+    if own or os.environ.get("LABKIT_IMAGES"):
+        return own[0] if own else image_path(name)
+    return build(name)
 
 
 def build(name: str) -> Path:
@@ -88,6 +99,11 @@ def is_current(name: str) -> bool:
 def names() -> tuple[str, ...]:
     """The images that this checkout knows how to build."""
     return tuple(sorted(script.parent.name for script in CONTEXTS.glob("*/build.sh")))
+
+
+def _trees(name: str) -> list[Path]:
+    _context(name)
+    return [tree.resolve() for store in stores() if (tree := store / name / "rootfs").is_dir()]
 
 
 def _context(name: str) -> Path:

@@ -120,6 +120,8 @@ with Lab() as lab:
         "cgroup": told(lambda: lab.take(MakeCgroup(path="/sys/fs/cgroup/g1"))),
         "walked": told(lambda: walk.take(MakeCgroup(path="/sys/fs/cgroup/g1"))),
         "unwatched": told(lambda: lab.take_all([MakeDirectory(path="/tmp/d"), MakeCgroup(path="/sys/fs/cgroup/g1")])),
+        "writes": told(lambda: lab.run("busybox", ["sh", "-c", "rm /etc/passwd && echo mine >/me; cat me"]).stdout),
+        "root": told(lambda: lab.run("/", "true")),
         "devices": told(lambda: lab.take_all([MakeDirectory(path="/tmp/d"), BuildDev(target="/tmp/d")])),
         "taken": told(lambda: (lab.walk(lab.plans.container("busybox")).run(), lab.run("busybox", name="c1"))),
     }))
@@ -131,6 +133,7 @@ def test_what_rootless_cannot_do_is_refused_with_reason_and_remedy() -> None:
     for asked in ("user", "namespace"):
         refused(said[asked], "this lab has a single user id", "/etc/subuid grants you nothing", "usermod --add-subuids")
     refused(said["devices"], "mknodat", "making devices needs CAP_MKNOD", "bind the machine's own device")
+    refused(said["root"], "a rootless lab cannot make a root file system of /: /", "may not unmount", "--sudo-rule")
     refused(said["taken"], "EEXIST", "it is there already", "ls -ld")
     for asked in ("cgroup", "walked", "unwatched"):
         refused(said[asked], "this lab has no cgroups", "Permission denied", "labkit doctor")
@@ -139,6 +142,7 @@ def test_what_rootless_cannot_do_is_refused_with_reason_and_remedy() -> None:
 @pytest.mark.skipif(not shutil.which("newuidmap"), reason="uidmap is not installed here")
 def test_with_subordinate_ids_rootless_can_do_more() -> None:
     said = play(ASK_TOO_MUCH, grant("student"))
+    assert said["writes"] == "mine\n", "the image's files belong to its root, also where the machine has some of root's"
     assert said["user"].startswith("uid=1000")
     assert said["namespace"].startswith("uid=0")
 

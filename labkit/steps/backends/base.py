@@ -81,6 +81,9 @@ class CallFailed(Exception):
 class Images(Protocol):
     """Who knows images (`labkit.image`, a room above this one); a live backend is made with it."""
 
+    own: bool
+    """Set by the backend of a rootless lab: only what belongs to this user will do."""
+
     def find(self, image: str) -> str:
         """As `Backend.find`."""
 

@@ -27,6 +27,7 @@ class Live:
         self.actors = Actors(self.client)
         self.programs = Programs(self.actors)
         self.info: Facts = dict(self.client.info)
+        images.own = bool(self.info["rootless"])
         self._lock = threading.RLock()
         try:
             self.renew()
