@@ -70,7 +70,7 @@ ring_browser() { # Debian's Chromium; where there is none (Ubuntu has it as a sn
         task "download a browser" "is the network there? Or install Chromium as /usr/bin/chromium" \
             "$PYTHON" -m playwright install chromium-headless-shell
     fi
-    pytest tests/browser -q "$@"
+    pytest tests/browser -q -n 2 --dist loadgroup "$@"
 }
 
 ring_notebooks() { # every notebook against the text it shows, and what tests/notebooks adds

@@ -16,6 +16,14 @@ from browser.pages import ARGUMENTS, SECOND, Notebook  # noqa: E402
 playwright.expect.set_options(timeout=20 * SECOND)  # patience for a busy machine; nothing is measured here
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `-n 2 --dist loadgroup` each worker has a checkout and a browser: a page's tests stay with one of them."""
+    for item in items:
+        if "browser" in item.path.parts and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A fresh checkout with its JupyterLab running."""

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from browser.checkout import Checkout, wait_for
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Error, Locator, Page, expect
 
 ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -24,8 +24,20 @@ _WATCH = """cell => {
     if (prompt.textContent.includes("*")) begun = true;
     else if (begun) cell.dataset.ran = "yes";
   }).observe(prompt, { childList: true, characterData: true, subtree: true });
+  cell.querySelector(".cm-content").focus();
 }"""
 
+#: told by the page itself the moment it is so: asking it again and again is what costs the time of a slow machine
+_WHEN = """(root, [condition, wanted, limit]) => new Promise((done, fail) => {
+  const holds = eval(condition);
+  const look = () => holds(root, wanted) && (watch.disconnect(), clearTimeout(clock), done());
+  const watch = new MutationObserver(look);
+  const clock = setTimeout(() => (watch.disconnect(), fail(Error(root.innerText))), limit);
+  watch.observe(root, { attributes: true, childList: true, characterData: true, subtree: true });
+  look();
+})"""
+_RAN = "cell => cell.dataset.ran"
+_AT = "(root, at) => root.querySelector('.lp-place b')?.textContent === at && !root.hasAttribute('aria-busy')"
 
 #: what sticks out of the page to the right and cannot be scrolled to, or is cut off within its own box
 _LOST = """(selector) => [...document.querySelectorAll(selector)].filter((node) => {
@@ -41,6 +53,14 @@ _LOST = """(selector) => [...document.querySelectorAll(selector)].filter((node) 
   }
   return true;
 }).map((node) => `${node.tagName}.${node.className.baseVal ?? node.className}: ${node.textContent.slice(0, 50)}`)"""
+
+
+def when(shown: Locator, condition: str, wanted: str, what: str, *, patience: float = 20 * SECOND) -> None:
+    """Wait until `condition`, a JavaScript function of the node and of `wanted`, is true of what is `shown`."""
+    try:
+        shown.evaluate(_WHEN, [condition, wanted, patience])
+    except Error as error:
+        raise AssertionError(f"waited {patience / SECOND:.0f} s for {what}: {error}") from None
 
 
 class Notebook:
@@ -91,21 +111,20 @@ class Notebook:
         """Run one cell, and do not wait for its end."""
         cell = self.cell(index)
         cell.evaluate(_WATCH)
-        cell.locator(".cm-content").click()
         self.page.keyboard.press("Control+Enter")
         return cell
 
     def run(self, index: int) -> str:
         """Run one cell, wait until it has run, return the text of its output. Raises AssertionError if it failed."""
         cell = self.begin(index)
-        expect(cell).to_have_attribute("data-ran", "yes", timeout=60 * SECOND)
+        when(cell, _RAN, "yes", f"the end of cell {index}", patience=60 * SECOND)
         for error in cell.locator("[data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts():
             raise AssertionError(f"cell {index} failed: {error}")
         return "\n".join(cell.locator(".jp-OutputArea-output").all_inner_texts()).strip()
 
     def write_cell(self, index: int, source: str) -> None:
         """Put other text into a cell."""
-        self.cell(index).locator(".cm-content").click()
+        self.cell(index).locator(".cm-content").focus()
         self.page.keyboard.press("Control+a")
         self.page.keyboard.insert_text(source)
 
@@ -182,8 +201,7 @@ class Player:
 
     def is_at(self, position: int) -> None:
         """Wait until so many steps have been taken and nothing is under way."""
-        expect(self.root.locator(".lp-place b")).to_have_text(str(position))
-        expect(self.root).not_to_have_attribute("aria-busy", "")
+        when(self.root, _AT, str(position), f"step {position}")
 
     @property
     def total(self) -> int:

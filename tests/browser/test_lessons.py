@@ -10,9 +10,11 @@ from browser.checkout import Checkout
 from browser.student import ANSWERS, Student
 from playwright.sync_api import expect
 
+LESSONS = [pytest.param(lesson, marks=pytest.mark.xdist_group(lesson["file"])) for lesson in ANSWERS]
+
 
 @pytest.mark.parametrize("thorough", [False, pytest.param(True, marks=pytest.mark.long)], ids=["", "thorough"])
-@pytest.mark.parametrize("lesson", ANSWERS, ids=lambda lesson: lesson["file"][:2])
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson["file"][:2])
 def test_a_student_takes_the_lesson_from_the_first_cell_to_the_last(
     server: Checkout, open_notebook: Any, lesson: dict[str, Any], thorough: bool
 ) -> None:
