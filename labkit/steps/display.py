@@ -14,6 +14,7 @@ Bundle = dict[str, Any]
 _renderers: dict[type, Callable[[Any], Bundle]] = {}
 _source: list[str] = []
 _BADGE = "display:inline-block;font-size:.8em;padding:0 .6em;border:1px dashed currentColor;border-radius:1em"
+_DOT = "display:inline-block;width:.65em;height:.65em;margin-right:.5em;border-radius:50%;background:currentColor"
 
 
 def recorded(words: str | None = None) -> str:
@@ -25,7 +26,10 @@ def recorded(words: str | None = None) -> str:
 
 def badge() -> str:
     """The same as HTML, to stand above a picture. The text beside it is the same as live, for it is compared."""
-    return f'<div><span class="lk-recorded" style="{_BADGE}">● {escape(recorded())}</span></div>' if recorded() else ""
+    if not recorded():
+        return ""
+    dot = f'<span style="{_DOT}" aria-hidden="true"></span>'
+    return f'<div><span class="lk-recorded" style="{_BADGE}">{dot}{escape(recorded())}: not live</span></div>'
 
 
 def register(kind: type, renderer: Callable[[Any], Bundle]) -> None:

@@ -19,6 +19,7 @@ from labkit.learn.fault import Planted
 from labkit.learn.gating import Gate
 from labkit.learn.predict import Feedback
 from labkit.learn.quiz import Marked, Put, Sitting
+from labkit.steps import display
 from labkit.steps.walk import Walk
 from labkit.view import assets
 from labkit.view import theme as themes
@@ -39,9 +40,10 @@ class Card(anywidget.AnyWidget):
     face = traitlets.Dict().tag(sync=True)
     theme = traitlets.Unicode().tag(sync=True)
     identity = traitlets.Unicode().tag(sync=True)
+    recorded = traitlets.Unicode().tag(sync=True)  # where and when; empty for a lab that is live
 
     def __init__(self, thing: Thing) -> None:
-        super().__init__(face=face(thing), theme=themes.current().name)
+        super().__init__(face=face(thing), theme=themes.current().name, recorded=display.recorded())
         self.thing = thing
         self.identity = self.model_id
         thing.on_change(self._show)

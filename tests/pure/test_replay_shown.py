@@ -9,6 +9,7 @@ import pytest
 from labkit import Lab, learn
 from labkit.errors import ReplayError
 from labkit.steps import display
+from labkit.view.cards import Card
 from labkit.view.pictures import process_tree
 
 
@@ -22,9 +23,17 @@ def replayed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
 
 def test_a_picture_has_a_badge_with_kernel_and_date(replayed: Lab) -> None:
     bundle = process_tree(replayed)._repr_mimebundle_()
-    assert f"● {replayed.recorded}</span>" in bundle["text/html"]
+    assert f"</span>{replayed.recorded}: not live</span>" in bundle["text/html"]
     assert "recorded" not in bundle["text/plain"] and "2026" not in bundle["text/plain"]
     assert replayed.recorded.startswith("recorded on Linux 6.") and replayed.recorded in str(replayed)
+
+
+def test_so_have_an_exercise_a_fault_and_a_quiz(replayed: Lab) -> None:
+    lesson = learn.lesson("nb03")
+    posed = lesson.check("own-name").pose(replayed)
+    assert Card(posed).recorded == replayed.recorded
+    display.recorded("")
+    assert Card(posed).recorded == ""
 
 
 def test_what_is_live_has_none(replayed: Lab) -> None:

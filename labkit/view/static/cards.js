@@ -1,7 +1,7 @@
 // A card: an exercise, a fault or a quiz. It shows `face` as the kernel sends it and sends back what was
 // pressed: {op: "do"} for its button, {op: "answer", number, value} for a question.
 
-import { h, lifeline, GONE } from "./parts.js";
+import { h, lifeline, recordedBadge, GONE } from "./parts.js";
 import { options, verdictView } from "./question.js";
 
 export default {
@@ -15,7 +15,7 @@ export default {
       class: "labkit-player labkit-card",
       "data-lm-suppress-shortcuts": "true",
       keydown: (event) => event.stopPropagation(),
-    }, body, gone, voice);
+    }, recordedBadge(model.get("recorded")), body, gone, voice);
 
     function show() {
       const { label, title, lines, questions, button, verdict } = model.get("face");

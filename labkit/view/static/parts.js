@@ -57,6 +57,12 @@ export async function copy(text) {
   }
 }
 
+/** Where and when what is shown was recorded; null for a lab that is live. */
+export function recordedBadge(source) {
+  if (!source) return null;
+  return h("div", { class: "lp-recorded" }, h("span", { class: "lp-dot", "aria-hidden": "true" }), `${source}: not live`);
+}
+
 /**
  * A function that tells whether the kernel behind this widget has gone. What anywidget hands us does not know;
  * the whole model, which the page's widget manager has, does.

@@ -4,7 +4,7 @@
 // order, and each is answered by a moment whose `done` is its id. So no click is lost, and what is still
 // under way tells where the walk will be, which is what the buttons' states follow.
 
-import { h, copy, lifeline, GONE } from "./parts.js";
+import { h, copy, lifeline, recordedBadge, GONE } from "./parts.js";
 import { spoken } from "./columns.js";
 import { stepView, errorView } from "./step.js";
 import { questionPanel } from "./question.js";
@@ -31,13 +31,11 @@ export default {
     const manual = manualPanel((page) => model.send({ op: "man", page }), () => root.focus({ preventScroll: true }));
     const notice = h("div", { class: "lp-notice", hidden: true, role: "alert" });
     const step = h("div", { class: "lp-step" });
-    const source = model.get("recorded");
-    const recorded = h("div", { class: "lp-recorded", hidden: !source }, `● ${source}: not live`);
     const following = h("div", { class: "lp-ahead", hidden: true });
     const voice = h("div", { class: "lp-voice", role: "status", "aria-live": "polite" });
     const root = h("div", {
       class: "labkit-player", tabindex: 0, role: "group", "data-lm-suppress-shortcuts": "true", keydown: onKey,
-    }, recorded, ...controls.nodes, list.node, question.node, notice, step, manual.node, following, voice);
+    }, recordedBadge(model.get("recorded")), ...controls.nodes, list.node, question.node, notice, step, manual.node, following, voice);
 
     // sending
 
