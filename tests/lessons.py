@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import pytest
+from fitting import refused
+
 from labkit import Lab, learn
+from labkit.agent.subordinate import WANTED
+from labkit.learn.needs import Need
 from labkit.steps.fact import PROBES
 from labkit.steps.plan import Plan
 from labkit.steps.snapshot import Diff
@@ -18,9 +23,19 @@ def exercises(names: Iterable[str]) -> set[str]:
     return {check.id for name in names for check in learn.lesson(name).checks}
 
 
+def lab_has(lab: Lab, *needs: Need) -> None:
+    """Skip the test where who runs it was not granted what a lesson needs: the doctor says so at the lesson's top."""
+    if Need.CGROUP in needs and not lab.limits.cgroups:
+        pytest.skip("the lesson needs cgroups, and none was delegated to who runs the tests")
+    if Need.IDS in needs and not all(lab.limits.has_ids(*ids) for ids in WANTED):
+        pytest.skip("the lesson needs more ids than this rootless lab has")
+
+
 def judged(lab: Lab, identity: str, steps: Steps) -> learn.Verdict:
     """What the exercise says to `steps`, taken in a fresh lab host."""
     plan = Plan.of("a try", ("", steps))
+    if why := refused(lab, plan):
+        pytest.skip(why)
     lab.reset()
     lab.ready(plan)
     lab.take_all(plan.steps)
@@ -46,6 +61,7 @@ def keeps_its_models(lab: Lab, name: str) -> None:
     """All that a lesson needs is there; its model solutions solve, and its repairs leave no difference."""
     lesson = learn.lesson(name)
     assert not lesson.lacks()
+    lab_has(lab, *lesson.needs)
     for check in lesson.checks:
         lab.reset()
         lab.image("busybox")

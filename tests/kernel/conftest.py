@@ -81,6 +81,13 @@ def own_cgroups(own_cgroup: str) -> None:
 
 
 @pytest.fixture
+def cgroups(lab: Lab) -> None:
+    """For tests of what only a container's cgroup can do."""
+    if not lab.limits.cgroups:
+        pytest.skip("this lab has no cgroups: none was delegated to who runs the tests")
+
+
+@pytest.fixture
 def own_run_directory(way: str) -> None:
     """For tests that look into a lab's run directory, or write there what a crash may leave."""
     if way == "sudo":

@@ -70,7 +70,7 @@ RIGHT: dict[str, list[tuple[str, Steps]]] = {
     ],
     "nb05/other-root": [
         ("one id", [_USER, _map(200000), _ROOT_INSIDE]),
-        ("range", [_USER, _map(300000, 1000), _ROOT_INSIDE]),
+        ("range", [_USER, _map(250000, 1000), _ROOT_INSIDE]),
     ],
     "nb05/rootless": [
         ("no more", [*clerk(), _BOX, _map(1000, who="clerk", child="box", deny=True), _BOX_NAME]),

@@ -144,6 +144,7 @@ def test_a_stopped_container_can_be_killed(lab: Lab) -> None:
 
 @pytest.mark.skipif(cgroup2.mode() in ("v1", "none"), reason="only a cgroup of version 2 freezes here")
 @pytest.mark.parametrize("namespaces", [("mnt", "pid"), ("mnt",)], ids=["pid namespace", "none"])
+@pytest.mark.usefixtures("cgroups")
 def test_a_frozen_container_can_be_killed(lab: Lab, namespaces: tuple[str, ...]) -> None:
     held = lab.run("busybox", ["sh", "-c", "sleep 1000 & sleep 1000"], name="cold", namespaces=namespaces, detach=True)
     lab.take(WriteFile(path="/sys/fs/cgroup/cold/cgroup.freeze", text="1"))
@@ -154,6 +155,7 @@ def test_a_frozen_container_can_be_killed(lab: Lab, namespaces: tuple[str, ...])
 
 
 @pytest.mark.skipif(cgroup2.mode() in ("v1", "none"), reason="only a cgroup of version 2 freezes here")
+@pytest.mark.usefixtures("cgroups")
 def test_a_lab_with_a_frozen_container_can_be_reset_and_closed(lab: Lab) -> None:
     for leave in (lab.reset, lab.close):
         lab.run("busybox", ["sleep", "1000"], name="cold", detach=True)

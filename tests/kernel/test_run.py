@@ -181,7 +181,8 @@ def test_bytes_that_are_no_text_are_shown_as_such(lab: Lab) -> None:
 
 def test_children_that_hold_the_output_open_are_not_waited_for(lab: Lab) -> None:
     begin = time.monotonic()
-    for namespaces in (SIX, ("mnt", "uts"), ("mnt", "pid")):
+    kinds = [SIX, ("mnt", "pid"), *([("mnt", "uts")] if lab.limits.cgroups else [])]  # either holds them together
+    for namespaces in kinds:
         ran = lab.run("busybox", ["sh", "-c", "sleep 1000 & echo said"], namespaces=namespaces)
         assert (ran.returncode, ran.stdout, ran.stderr) == (0, "said\n", "")
     assert time.monotonic() - begin < 60
@@ -230,6 +231,8 @@ def test_its_environment_is_small_and_what_was_asked_for(lab: Lab) -> None:
 def test_the_user_is_found_by_name_by_number_and_by_both_numbers(
     lab: Lab, user: str | int | None, ids: str, init: bool
 ) -> None:
+    if user and not lab.limits.has_ids(int(ids.split()[0])):
+        pytest.skip("this rootless lab has no such id")
     ran = lab.run(
         "busybox", ["sh", "-c", "echo $(id -u) $(id -g) $(id -G); grep Cap /proc/self/status"], user=user, init=init
     )
@@ -334,6 +337,8 @@ def test_an_empty_directory_is_a_root_in_which_nothing_is_found(lab: Lab, tmp_pa
 
 
 def test_the_machines_own_root_is_a_root(lab: Lab) -> None:
+    if lab.rootless:
+        pytest.skip("a rootless lab cannot make a container of /: test_ways")
     ran = lab.run("/", ["sh", "-c", "echo $$; echo x >/etc/labkit-test && cat /etc/labkit-test"])
     assert ran.stdout.split() == ["1", "x"]
     assert not Path("/etc/labkit-test").exists()

@@ -145,7 +145,9 @@ def _of_image(facts: Snapshot) -> bool:
 
 def _old(facts: Snapshot) -> bool:
     """Whether the host's root is still mounted somewhere in the cell's namespace."""
-    return any("lowerdir=/," in m.super_options and m.mountpoint != "/" for m in seen.mounts(facts, "cell"))
+    return any(
+        "upperdir=/run/lab/root/upper" in m.super_options and m.mountpoint != "/" for m in seen.mounts(facts, "cell")
+    )
 
 
 def _walled(facts: Snapshot) -> bool:
