@@ -9,7 +9,7 @@ import sys
 import image
 import lifecycle
 import recipe
-from places import HOUSE, ROOT, Place, superfluous
+from places import HOUSE, ROOT, UNFINISHED, Place, superfluous
 from trouble import Trouble
 
 
@@ -40,18 +40,17 @@ def build() -> None:
     HOUSE.chmod(0o700)  # the sockets in it lead into the machine
     tar, log = HOUSE / "project.tar", HOUSE / "build.log"
     subprocess.run(["tar", "-C", ROOT, "--exclude-from", ROOT / "vm/not-placed.txt", "-cf", tar, "."], check=True)
-    wanted = recipe.course(tar)
-    place = Place(HOUSE / wanted.fingerprint()[:12])
-    if not image.is_current(wanted, place.path):
-        building = HOUSE / "building"
-        try:
-            image.build(wanted, building, log)
-        except subprocess.CalledProcessError:
-            print(*log.read_text(errors="replace").splitlines()[-15:], sep="\n", file=sys.stderr)
-            raise SystemExit(1) from None
-        finally:
-            tar.unlink()
-        building.rename(place.path)
+    try:
+        wanted = recipe.course(tar)
+        place = Place(HOUSE / wanted.fingerprint()[:12])
+        if not image.is_current(wanted, place.path):
+            image.build(wanted, HOUSE / UNFINISHED, log)
+            (HOUSE / UNFINISHED).rename(place.path)
+    except subprocess.CalledProcessError:
+        print(*log.read_text(errors="replace").splitlines()[-15:], sep="\n", file=sys.stderr)
+        raise SystemExit(1) from None
+    finally:
+        tar.unlink()
     for old in superfluous(place):
         shutil.rmtree(old)
 

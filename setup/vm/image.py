@@ -14,7 +14,6 @@ import os
 import shlex
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -111,9 +110,14 @@ def _room(place: Path) -> Iterator[Path]:
         place.mkdir(parents=True)
         yield place
         return
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="labkit-image-") as name:
-        room = Path(name)
+    room = Path("/var/tmp") / f"labkit-{os.getuid()}-{hashlib.sha256(bytes(place)).hexdigest()[:12]}"
+    if room.exists():
+        shutil.rmtree(room)  # of a build that was killed
+    room.mkdir()
+    try:
         room.chmod(0o777)
         yield room
         place.mkdir(parents=True)
         subprocess.run(["cp", "--recursive", "--sparse=always", f"{room}/.", place], check=True)
+    finally:
+        shutil.rmtree(room)

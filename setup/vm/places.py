@@ -15,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 HOUSE = ROOT / ".machine"
+UNFINISHED = "building"
 SAVED = ROOT / "vm/saved/student.tgz"
 
 
@@ -58,7 +59,8 @@ class Place:
 
 def images(house: Path = HOUSE) -> list[Place]:
     """Those that are whole, the newest last."""
-    return [Place(stamp.parent) for stamp in sorted(house.glob("*/stamp"), key=lambda stamp: stamp.stat().st_mtime)]
+    stamps = [stamp for stamp in house.glob("*/stamp") if stamp.parent.name != UNFINISHED]
+    return [Place(stamp.parent) for stamp in sorted(stamps, key=lambda stamp: stamp.stat().st_mtime)]
 
 
 def mine(house: Path = HOUSE) -> Place | None:

@@ -116,6 +116,8 @@ def image(house: Path, name: str, when: int, *, with_disk: bool = False) -> plac
 
 def test_the_newest_image_is_taken_unless_a_student_has_a_disk_on_another(tmp_path: Path) -> None:
     assert places.mine(tmp_path) is None
+    image(tmp_path, places.UNFINISHED, 3)
+    assert places.mine(tmp_path) is None
     old, new = image(tmp_path, "b", 1), image(tmp_path, "a", 2)
     assert places.mine(tmp_path) == new
     old.disk.touch()

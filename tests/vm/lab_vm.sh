@@ -61,6 +61,7 @@ must grep -q 'running already' "$WORK/said"
 must test "$ADDRESS" == "$first"
 must grep -q '^vagrant' < <(./lab vm --shell <<<'whoami')
 there 'df -m / | tail -n 1; uname -r; systemctl --failed --no-legend'
+must there 'test ! -e /usr/sbin/policy-rc.d && ! grep -q Fake /sbin/start-stop-daemon' # nothing of mmdebstrap's is left
 must test ! "$(there 'timeout 20 bash -c "</dev/tcp/10.0.2.2/8888" 2>/dev/null && echo "this computer is reached"')"
 kill "$taken"
 unset taken
