@@ -41,9 +41,11 @@ _DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "u
 _mount = "mount"
 
 
-def build_root(scratch: str, rootless: bool) -> None:
+def build_root(scratch: str, *, cgroup: str, rootless: bool) -> None:
     """Make the machine's file systems below the empty directory `scratch` and move into them.
 
+    Without a `cgroup` of its own it stays without the tree: who mounts that from the first cgroup namespace sets
+    its options anew for the whole real machine (cgroup-v2.rst "Mounting": nsdelegate would be gone).
     Raises OSError naming the call that failed. The order is the kernel's: the tmpfs must be there
     before the overlay can use it, and /proc before the old root goes, because a new proc may be
     mounted by an unprivileged user only where a complete one is still visible.
@@ -62,7 +64,8 @@ def build_root(scratch: str, rootless: bool) -> None:
         machine.mount(new)
     call("mount", "proc", f"{new}/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None)
     call("mount", "sysfs", f"{new}/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, None)
-    _mount_cgroup2(f"{new}/sys/fs/cgroup")
+    if cgroup:
+        _mount_cgroup2(f"{new}/sys/fs/cgroup")
     _build_dev(f"{new}/dev")
     call("mount", scratch, f"{new}/run", None, MS_BIND, None)
     call("mount", "tmpfs", f"{new}/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")
@@ -127,7 +130,7 @@ def main(sock: socket.socket, zygote_end: socket.socket, *, scratch: str, cgroup
     titles.set_title("labkit:[host]")
     try:
         enter_cgroup(cgroup)
-        build_root(scratch, rootless)
+        build_root(scratch, cgroup=cgroup, rootless=rootless)
         syscalls.call("sethostname", HOSTNAME.encode())
         syscalls.call("setdomainname", b"(none)")
         _loopback_up()
