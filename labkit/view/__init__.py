@@ -28,14 +28,19 @@ def install() -> None:
 
 
 def announce() -> None:
-    """Below the cell that opened a lab: that it is recorded, if it is. As a picture only, for texts are compared."""
+    """Below the cell that opened a lab: that it is recorded, if it is, and the page in the theme that the environment
+    names. As a picture only, for texts are compared.
+    """
     from IPython import get_ipython
     from IPython.display import display
 
     from labkit.steps.display import badge
+    from labkit.view import theme
 
-    if badge() and get_ipython() is not None:
-        display({"text/html": badge()}, raw=True)  # type: ignore[no-untyped-call]  # IPython gives it no types
+    chosen = theme.current()
+    shown = badge() + (chosen.style() if chosen.variables() else "")
+    if shown and get_ipython() is not None:
+        display({"text/html": shown}, raw=True)  # type: ignore[no-untyped-call]  # IPython gives it no types
 
 
 def _player(walk: Any) -> dict[str, Any]:

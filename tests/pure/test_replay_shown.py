@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from labkit import Lab, learn
+from labkit import Lab, learn, view
 from labkit.errors import ReplayError
 from labkit.steps import display
 from labkit.view.cards import Card
@@ -54,3 +54,15 @@ def test_what_was_not_recorded_is_refused_in_one_line_with_the_reason_and_the_wa
     assert "look:   take the steps that the lesson takes" in str(refused.value)
     with pytest.raises(ReplayError, match="a look at files, net here"):
         replayed.snapshot("net", "files")
+
+
+@pytest.mark.parametrize("name", ["stage", "normal"])
+def test_the_theme_that_the_environment_names_reaches_the_whole_page(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+    monkeypatch.setenv("LABKIT_THEME", name)
+    monkeypatch.setattr("IPython.get_ipython", lambda: True)
+    monkeypatch.setattr("IPython.display.display", lambda bundle, **_: shown.append(bundle["text/html"]))
+    view.announce()
+    assert [".jp-Notebook{--jp-code-font-size:22px" in html for html in shown] == ([True] if name == "stage" else [])
