@@ -18,7 +18,8 @@ def command(port: int) -> list[str]:
     """The command line of JupyterLab on this checkout."""
     config = NOTEBOOKS.parent / "setup" / "jupyter" / "jupyter_server_config.py"
     server = [sys.executable, "-m", "jupyterlab", f"--config={config}", f"--ServerApp.root_dir={NOTEBOOKS.parent}"]
-    return [*server, f"--ServerApp.port={port}", "--ServerApp.port_retries=50", "--ServerApp.open_browser=True"]
+    quiet = "--log-level=ERROR"  # so that the address is what is seen
+    return [*server, quiet, f"--ServerApp.port={port}", "--ServerApp.port_retries=50", "--ServerApp.open_browser=True"]
 
 
 def main(port: int) -> int:
