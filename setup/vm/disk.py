@@ -22,7 +22,10 @@ def prepare(place: Place) -> None:
     """Make the disk, or make sure that it is whole. Raises Trouble when a machine had better not start from it."""
     step = "prepare the disk"
     if not is_whole(place.base):
-        raise Trouble(step, f"{place.base} is cut short, or no disk", f"rm -r {place.path}, and ./lab vm --build")
+        remedy = f"rm -r {place.path}, and ./lab vm --build"
+        if place.disk.exists():  # on nothing else but that very image
+            remedy = f"bring {place.path.name} again from where it came; or, without what is on its disk, {remedy}"
+        raise Trouble(step, f"{place.base} is cut short, or no disk", remedy)
     free = shutil.disk_usage(place.path).free
     if free < _ROOM:
         raise Trouble(step, f"only {free >> 20} MB are free in {place.path}", "make room: 500 MB at least")

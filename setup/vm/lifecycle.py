@@ -55,8 +55,8 @@ def boot(place: Place, wished: command.Wishes) -> None:
     kind = "in software: this takes a minute or two" if accel == qemu.EMULATION else accel
     print(f"Starting the machine: {wished.cpus} processors ({kind}), {wished.memory} MB", flush=True)
     began = time.monotonic()
-    place.unsaved.touch()
     launch(place, wished, accel)
+    place.unsaved.touch()
     settle(place)
     print(f"  {time.monotonic() - began:3.0f} s  Linux runs", flush=True)
     address(place)

@@ -149,6 +149,9 @@ def test_an_image_that_was_cut_short_is_noticed(base: places.Place) -> None:
     assert not disk.is_whole(base.base)
     with pytest.raises(Trouble, match="cut short, or no disk"):
         disk.prepare(base)
+    base.disk.touch()
+    with pytest.raises(Trouble, match="bring here again from where it came"):
+        disk.prepare(base)
     base.base.write_bytes(b"no disk at all" * 999)
     assert not disk.is_whole(base.base)
 

@@ -66,6 +66,11 @@ must test ! "$(there 'timeout 20 bash -c "</dev/tcp/10.0.2.2/8888" 2>/dev/null &
 kill "$taken"
 unset taken
 
+if [[ -x $ROOT/.venv/bin/python ]] && command -v chromium >/dev/null; then
+    step "a browser"
+    must "$ROOT/.venv/bin/python" "$ROOT/tests/vm/browse.py" "$ADDRESS" "$WORK/browser.png"
+fi
+
 step "all lessons, without a network"
 python3 -m pip download -q --disable-pip-version-check --only-binary=:all: --python-version=3.11 -d "$WORK/wheels" \
     pytest pytest-xdist nbval
