@@ -30,9 +30,11 @@ def _cgroup_file(name: str) -> str:
     return _word(Path(f"{CGROUP}{own}", name).exists())
 
 
-def _link(kind: str, *options: str) -> str:
-    command = ["unshare", "--net", "ip", "link", "add", "x0", "type", kind, *options]
-    return _word(subprocess.run(command, capture_output=True, check=False).returncode == 0)
+def _link(options: str) -> str:
+    """Whether a link is made, beside another one that some kinds want to stand on."""
+    script = f"ip link add below type dummy && ip link add x0 {options}"
+    done = subprocess.run(["unshare", "--net", "sh", "-ec", script], capture_output=True, check=False)
+    return _word(done.returncode == 0)
 
 
 def _call(number: int) -> str:
@@ -66,7 +68,10 @@ def features() -> dict[str, str]:
             "cgroup.kill", "cgroup.pressure", "cpu.max.burst", "cpu.stat.local", "memory.peak", "memory.reclaim",
             "memory.swap.peak", "pids.peak", "cgroup.stat.local",
         )},
-        **{f"link `{kind}`": _link(kind) for kind in ("veth", "bridge", "dummy", "macvlan", "vxlan", "wireguard")},
+        **{f"link `{options.split('type ')[1].split()[0]}`": _link(options) for options in (
+            "type veth", "type bridge", "type dummy", "link below type macvlan", "link below type ipvlan",
+            "type vxlan id 1 dstport 4789", "type wireguard",
+        )},
         "overlay in a user namespace": _overlay_in_a_user_namespace(),
         "time namespaces": _word(os.path.exists("/proc/self/ns/time")),
         "`mount_setattr`": _call(442),
