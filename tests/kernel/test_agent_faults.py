@@ -198,9 +198,11 @@ def test_an_interrupted_lab_leaves_nothing() -> None:  # between two bytecodes l
     chance = random.Random("Lab")
     for _ in range(20):
         interrupt(lesson, chance.uniform(0.001, 0.12))
+    deadline = time.monotonic() + 5  # they may still be dying: a slow machine takes its time
     with contextlib.suppress(ChildProcessError):  # whose Popen was interrupted while it was made: nobody knows the pid
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+        while time.monotonic() < deadline:
+            if not os.waitpid(-1, os.WNOHANG)[0]:
+                time.sleep(0.02)
 
 
 def test_an_exception_in_a_walk_ends_the_lab(new_lab: Callable[[], Lab]) -> None:
