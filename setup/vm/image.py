@@ -9,6 +9,7 @@ See: mmdebstrap(1) "HOOKS", mke2fs(8) "-d", user_namespaces(7).
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shlex
@@ -71,19 +72,28 @@ def is_current(recipe: Recipe, place: Path) -> bool:
 
 def build(recipe: Recipe, place: Path, log: Path) -> None:
     """Make `place`/disk.img, and what hooks add. Raises CalledProcessError; `log` has what was said."""
-    if place.exists():
-        shutil.rmtree(place)
-    with _room(place) as room:
-        inputs = (recipe.script, *recipe.beside, *recipe.carried)
-        for path in inputs:
-            shutil.copy(path, room)
-        (room / "disk.img").touch()
-        (room / "disk.img").chmod(0o666)
-        with log.open("w") as said:
-            subprocess.run(_command(recipe, room), stdin=subprocess.DEVNULL, stdout=said, stderr=said, check=True)
-        for path in inputs:
-            (room / path.name).unlink()
-    (place / "stamp").write_text(recipe.fingerprint())
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with (place.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # mmdebstrap inherits it: of a build that was killed, it may still be at work
+        if place.exists():
+            shutil.rmtree(place)
+        with _room(place) as room:
+            _fill(recipe, room, log, lock.fileno())
+        (place / "stamp").write_text(recipe.fingerprint())
+
+
+def _fill(recipe: Recipe, room: Path, log: Path, lock: int) -> None:
+    inputs = (recipe.script, *recipe.beside, *recipe.carried)
+    for path in inputs:
+        shutil.copy(path, room)
+    (room / "disk.img").touch()
+    (room / "disk.img").chmod(0o666)
+    with log.open("w") as said:
+        subprocess.run(
+            _command(recipe, room), stdin=subprocess.DEVNULL, stdout=said, stderr=said, check=True, pass_fds=(lock,)
+        )
+    for path in inputs:
+        (room / path.name).unlink()
 
 
 def _command(recipe: Recipe, room: Path) -> list[str]:
