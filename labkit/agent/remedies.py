@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 
-from labkit.agent import journal
-
 _UNSHARE = (
     "this machine does not let ordinary users make user namespaces",
     "sysctl user.max_user_namespaces kernel.apparmor_restrict_unprivileged_userns; or ./lab up --sudo-rule",
@@ -61,6 +59,8 @@ def remedy(way: str, op: str, number: int, text: str, subject: str) -> tuple[str
     if found := _BY_CALL.get((call, number)) or _BY_CALL.get((subject, number)):
         return found
     if number in _BY_ERRNO:
+        from labkit.agent import journal  # here, since the advice above is also given where there is no Linux
+
         likely, look = _BY_ERRNO[number]
         return likely, look.format(subject=subject, place=journal.place())
     return None, f"labkit doctor (the way in was: {way})"

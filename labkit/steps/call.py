@@ -26,7 +26,7 @@ from labkit.steps.display import Shown
 _LONGEST = 300
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Call(Shown):
     """A call as it was made. `value` is what it returned (-1 on failure), `nanoseconds` its time in the kernel.
 
@@ -72,6 +72,10 @@ class Call(Shown):
             return f"{self.text} = -1 {errno_name(self.errno)}"
         answer = f", and it says {errno_name(self.errno)}" if self.errno else ""
         return f"{self.text} = {self.shown_value}{answer}"
+
+    def __repr__(self) -> str:
+        """The same: `lab.take` returns several, and a cell that ends with it shows each by its repr."""
+        return str(self)
 
     @property
     def shown_value(self) -> str:
