@@ -55,8 +55,8 @@ def _needs(kinds: tuple[str, ...]) -> tuple[str, ...]:
 class Spawn(Step):
     """Start a process, in new namespaces where flags ask for them.
 
-    Without a flag it shares all that its parent has: a fork. With one a namespace comes into being: the child
-    is born inside, the parent stays where it was. There is no other way into a new pid namespace, because a
+    With each flag a namespace comes into being: the child is born inside, the parent stays where it was. Without
+    any it shares all that its parent has: a fork. There is no other way into a new pid namespace, because a
     process never changes its pid.
 
     See: clone(2), namespaces(7), cgroups(7) "CLONE_INTO_CGROUP".
