@@ -8,6 +8,7 @@ import random
 import resource
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -122,7 +123,9 @@ def test_a_fork_that_lives_on_does_not_keep_the_lab_alive(new_lab: Callable[[], 
 
 def interrupt(act: Callable[[], object], after: float) -> None:
     """KeyboardInterrupt in the main thread `after` some seconds of `act`, as the stop button of a notebook does it."""
-    previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    previous, told = signal.signal(signal.SIGALRM, signal.default_int_handler), sys.unraisablehook
+    # one that strikes in the callback of a weak reference goes no further: Python tells of it, and nothing was interrupted
+    sys.unraisablehook = lambda what: None if isinstance(what.exc_value, KeyboardInterrupt) else told(what)
     try:
         try:
             signal.setitimer(signal.ITIMER_REAL, after)
@@ -132,6 +135,7 @@ def interrupt(act: Callable[[], object], after: float) -> None:
     except KeyboardInterrupt:
         pass
     signal.signal(signal.SIGALRM, previous)
+    sys.unraisablehook = told
 
 
 def test_after_an_interrupted_run_the_next_is_right(lab: Lab) -> None:
