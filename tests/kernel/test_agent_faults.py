@@ -124,7 +124,7 @@ def test_a_fork_that_lives_on_does_not_keep_the_lab_alive(new_lab: Callable[[], 
 def interrupt(act: Callable[[], object], after: float) -> None:
     """KeyboardInterrupt in the main thread `after` some seconds of `act`, as the stop button of a notebook does it."""
     previous, told = signal.signal(signal.SIGALRM, signal.default_int_handler), sys.unraisablehook
-    # one that strikes in the callback of a weak reference goes no further: Python tells of it, and nothing was interrupted
+    # One that strikes in the callback of a weak reference goes no further: Python tells of it, and all goes on.
     sys.unraisablehook = lambda what: None if isinstance(what.exc_value, KeyboardInterrupt) else told(what)
     try:
         try:
