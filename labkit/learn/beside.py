@@ -100,6 +100,11 @@ def run_tiny(lab: Any, page: str) -> str:
             facts: Snapshot = lab.snapshot("processes")
             return next(process.name for process in facts.of_type(fact.Process) if process.comm == program[0])
         time.sleep(0.02)
+    if lab.rootless:
+        raise LabError(
+            "tiny.py has not built its container", likely="it makes device nodes, which only the machine's root may",
+            look="./lab up --sudo-rule gives you labs as root",
+        )  # fmt: skip
     raise LabError("tiny.py has not built its container", look="print(lab.snapshot('processes'))")
 
 
