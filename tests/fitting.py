@@ -10,6 +10,7 @@ from dataclasses import replace
 from labkit import Lab
 from labkit.cgroups.make import MakeCgroup, RemoveCgroup
 from labkit.namespaces.filesystems import BuildDev
+from labkit.namespaces.roots import EscapeChroot
 from labkit.namespaces.spawn import Spawn
 from labkit.namespaces.users import MapIds
 from labkit.steps.plan import Plan
@@ -39,7 +40,9 @@ def fitting(lab: Lab, plan: Plan) -> Plan:
             steps.append(replace(step, cgroup=""))
         elif isinstance(step, BuildDev) and lab.rootless:
             steps.append(replace(step, bind=True))
-        elif isinstance(step, MapIds) and lab.rootless:
+        elif isinstance(step, EscapeChroot) and lab.rootless:
+            continue  # it makes a directory at the top, which is read-only there
+        elif isinstance(step, MapIds) and not all(lab.limits.has_ids(*extent[1:]) for extent in step.uids):
             steps.append(replace(step, uids=ids, gids=ids))
         else:
             steps.append(step)

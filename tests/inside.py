@@ -49,10 +49,15 @@ def attempt(function, *args):
 """
 
 
-def python(lab: Lab, program: str, *args: str, **options: Any) -> Container:
-    """Run `program` in a container on the machine's own root. A rootless lab cannot have that: the test is skipped."""
+def on_the_machines_root(lab: Lab) -> None:
+    """Skip a test that needs a container there, which a rootless lab cannot have."""
     if lab.rootless:
         pytest.skip("a rootless lab cannot make a container of /: test_ways")
+
+
+def python(lab: Lab, program: str, *args: str, **options: Any) -> Container:
+    """Run `program` in a container on the machine's own root. A rootless lab cannot have that: the test is skipped."""
+    on_the_machines_root(lab)
     return lab.run("/", [PYTHON, "-I", "-S", "-c", PRELUDE + program, *args], **options)
 
 

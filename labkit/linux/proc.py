@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     #: A mounted procfs: its path, or a file descriptor of it (or of one process's directory in it).
     Root = str | int
 
+_PF_EXITING = 0x4  # include/linux/sched.h
 _LINKS = ("mnt", "pid", "user", "uts", "ipc", "net", "cgroup", "time", "pid_for_children", "time_for_children")
 
 
@@ -176,8 +177,10 @@ def namespaces(pid: Pid, root: Root = "/proc") -> dict[str, int]:
                 found[kind] = os.stat(f"ns/{kind}", dir_fd=here).st_ino
             except (FileNotFoundError, ProcessLookupError):
                 continue
-            except PermissionError:  # also said when it went between lookup and link: proc_ns_get_link in fs/proc
-                if alive(".", here):
+            except (
+                PermissionError
+            ):  # also said of one that is leaving, for its memory, which tells whose it is, goes first
+                if not _leaving(here):
                     raise
         if not alive(".", here):
             _gone(pid)
@@ -250,6 +253,15 @@ def _slurp(path: str, root: Root) -> bytes:
         return b"".join(parts)
     finally:
         os.close(fd)
+
+
+def _leaving(here: int) -> bool:
+    """Whether the process of this directory is on its way out, or gone."""
+    try:
+        seen = stat(".", here)
+    except ProcessLookupError:
+        return True
+    return seen.state in "ZX" or bool(seen.flags & _PF_EXITING)
 
 
 def _gone(pid: Pid) -> NoReturn:

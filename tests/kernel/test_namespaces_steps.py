@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from fitting import refused
 
 from labkit import Lab
 from labkit.errors import StepError
@@ -140,7 +141,8 @@ def test_nobody_walks_out_of_a_pivoted_root(lab: Lab) -> None:
     lab.take(EscapeChroot(who="me"))
     with pytest.raises(StepFailed, match="ENOENT"):
         lab.take(ChangeDirectory(who="me", path="/run/lab"))
-    assert len([f for f in lab.facts("mounts") if isinstance(f, fact.Mount) and f.ns == "mnt#2"]) < 12
+    left = [f.mountpoint for f in lab.facts("mounts") if isinstance(f, fact.Mount) and f.ns == "mnt#2"]
+    assert {path.split("/")[1] for path in left} == {"", "proc", "sys", "dev"}
 
 
 def test_until_it_is_detached_the_old_root_is_all_there(lab: Lab) -> None:
@@ -171,7 +173,10 @@ def test_a_sysfs_shows_the_network_namespace_of_whoever_mounts_it_and_is_read_on
 
 
 def test_terminals_of_its_own_and_a_minimal_dev(lab: Lab) -> None:
-    lab.take_all([A, B, MountDevpts(target="/tmp/a"), BuildDev(target="/tmp/b")])
+    plan = Plan.of("dev", ("", [A, B, MountDevpts(target="/tmp/a"), BuildDev(target="/tmp/b")]))
+    if why := refused(lab, plan):
+        pytest.skip(why)
+    lab.take_all(plan.steps)
     assert mounts(lab, "/tmp/a")[0].type == mounts(lab, "/tmp/b/pts")[0].type == "devpts"
     files = [f for f in lab.facts("files") if isinstance(f, fact.File) and f.path.startswith("/tmp/b/")]
     devices = {f.path.rpartition("/")[2]: f.device for f in files if f.device}

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from inside import python, python_in, said
+from inside import on_the_machines_root, python, python_in, said
 
 from labkit import Lab
 from labkit.linux.capabilities import DOCKER_DEFAULT, mask
@@ -221,6 +221,7 @@ with Lab() as lab:
 
 def test_no_key_of_the_session_that_opened_the_lab_is_to_be_found(lab: Lab) -> None:
     """A login's session keyring holds its tickets; this one holds a key, and opens a lab."""
+    on_the_machines_root(lab)
     here = Path(__file__).parents
     path = {"PYTHONPATH": f"{here[1]}:{here[2]}"}
     ran = subprocess.run(

@@ -15,10 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from inside import PYTHON, python, python_in, said
+from inside import PYTHON, on_the_machines_root, python, python_in, said
 
 from labkit import Lab
 from labkit.errors import ImageError, SpecError, StepError
+from labkit.namespaces.reading import ReadFile
 
 # The runtime's own file
 
@@ -63,6 +64,7 @@ print(*sorted(seen), flush=True)
 def test_a_script_whose_interpreter_is_the_runtime_cannot_write_to_it(
     lab: Lab, tmp_path: Path, how: str, line: str
 ) -> None:
+    on_the_machines_root(lab)
     before = hashlib.sha256(Path(PYTHON).read_bytes()).digest()
     script = tmp_path / "bad"
     script.write_text(f"""{line} -IS
@@ -183,6 +185,8 @@ def test_a_place_that_is_swapped_while_the_container_is_made_leads_nowhere(
     lab: Lab, tmp_path: Path, namespaces: tuple[str, ...]
 ) -> None:
     """A directory when it is looked at, a link to the lab host's /etc when something is mounted there."""
+    if lab.rootless and "mnt" not in namespaces:
+        pytest.xfail("such a container is mounted from outside, to reach the machine's devices: its lab host is misled")
     path = image(tmp_path, lambda tree: (tree / "evil").symlink_to("/etc"))
     lab.run(path, ["/bin/busybox", "true"], namespaces=namespaces)
     before = {fact for fact in lab.facts("mounts") if fact.mountpoint.count("/") < 3}  # type: ignore[attr-defined]
@@ -211,7 +215,7 @@ def test_a_place_that_is_swapped_while_the_container_is_made_leads_nowhere(
     assert came + refused > 20
     after = {fact for fact in lab.facts("mounts") if fact.mountpoint.count("/") < 3}  # type: ignore[attr-defined]
     assert after == before, "nothing is mounted in the lab host"
-    assert said(python(lab, "print(os.path.exists('/etc/passwd'))")) == "True"
+    lab.take(ReadFile(path="/etc/passwd"))
 
 
 def test_links_and_files_in_the_images_own_dev_are_covered(lab: Lab, tmp_path: Path) -> None:
