@@ -172,7 +172,8 @@ class Client:
         try:
             with contextlib.suppress(PermissionError):  # through sudo it is not ours to signal
                 self.process.send_signal(signal.SIGCONT)  # if it was stopped, it now sees that we have gone
-            self.process.wait(patience)
+            if self.process.wait(patience) < 0 and self.way != "sudo":  # killed, maybe while it cleared: do its work
+                self._bury()
         except subprocess.TimeoutExpired:
             self._end(patience)
         finally:
@@ -180,11 +181,15 @@ class Client:
 
     def _end(self, patience: float) -> None:
         """It does not go: make it, and do its work."""
-        from labkit.agent import journal
-
         try:
             self.process.kill()
             self.process.wait(patience)
         except (PermissionError, subprocess.TimeoutExpired):
             raise self._silent("does not end", "sudo kill -KILL") from None
-        journal.bury_dead(journal.place())
+        self._bury()
+
+    def _bury(self) -> None:
+        from labkit.agent import journal
+
+        if os.path.isdir(journal.place()):
+            journal.bury_dead(journal.place())

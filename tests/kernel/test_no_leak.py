@@ -53,6 +53,8 @@ class Victims:
         killed = kill(who, notebook)
         status = int(self.server.stdout.readline())
         self.words.seek(0)
+        if status == 0 and who in ("notebook", "both"):
+            killed = False  # it came to its end in that very moment
         assert status == (-9 if killed and who in ("notebook", "both") else 0), self.words.read()
         if who == "both":  # nobody is there to bury it: the doctor, or the next lab
             doctor.bury()
