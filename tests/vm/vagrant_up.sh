@@ -4,6 +4,8 @@
 #
 #   tests/vm/vagrant_up.sh [DIRECTORY]     keeps the box, the transcript and the log there (.lab/vagrant)
 #
+# LABKIT_KEEP_MACHINE=1 goes on with the machine that a run before has left there: a power cut has ended it.
+#
 # libvirt and its network live in mount, network and pid namespaces of this script: when it ends, all of it has ended.
 # Only slirp4netns (outside, unprivileged use of the machine's network) leads out, and it can be unplugged.
 set -euo pipefail
@@ -15,6 +17,7 @@ outside() { # start ourselves again, inside
     mkdir -p "$1"
     exec 9>"$1/lock"
     flock -n 9 || { echo "another one runs in $1" >&2 && exit 1; }
+    [[ -n ${LABKIT_KEEP_MACHINE:-} ]] || (cd "$1" && rm -rf private home project)
     source setup/lib.sh && source setup/packages.sh
     open_state 9>&9
     packages vagrant
@@ -34,7 +37,7 @@ outside() { # start ourselves again, inside
 
 begin_libvirt() { # everything that it writes is ours and private
     local name
-    rm -rf "$WORK/private"
+    rm -rf "$WORK/private/run"
     for name in "${PRIVATE[@]}"; do
         mkdir -p "$WORK/private/$name" "/$name"
     done
@@ -64,11 +67,10 @@ inside() {
     mount --make-rprivate /
     begin_libvirt
     export HOME=$WORK/home VAGRANT_DEFAULT_PROVIDER=libvirt VAGRANT_CHECKPOINT_DISABLE=1 LABKIT_BOX=labkit-test
-    rm -rf "$HOME" "$WORK/project"
     mkdir -p "$HOME" "$WORK/project"
     tar -C "$ROOT" --exclude-from=vm/not-placed.txt -cf - . | tar -C "$WORK/project" -xf -
     cd "$WORK/project"
-    vagrant --no-tty box add --name labkit-test "$WORK/labkit.box"
+    vagrant --no-tty box add --force --name labkit-test "$WORK/labkit.box"
 
     step "somebody has port 8888 already"
     python3 -m http.server --bind 127.0.0.1 8888 >/dev/null 2>&1 &
