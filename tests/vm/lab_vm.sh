@@ -10,8 +10,8 @@ cd "$(dirname "$(readlink -f "$0")")/../.."
 ROOT=$PWD WORK=$(readlink -m "${1:-.lab/course}")
 mkdir -p "$WORK/project" "$WORK/wheels"
 
-step() { printf '\n=== %s  (%d s)\n' "$*" "$SECONDS"; }
-must() { "$@" || { echo "FAILED: $*" >&2 && exit 1; }; }
+# shellcheck source=tests/vm/trial.sh
+source tests/vm/trial.sh
 here() { echo .machine/*/disk.qcow2; } # the directory of the machine in use is the one with the disk
 there() { # COMMAND: in the machine, by the way that `./lab vm --shell` has made
     ssh -q -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -i .machine/key \
@@ -20,9 +20,6 @@ there() { # COMMAND: in the machine, by the way that `./lab vm --shell` has made
 start() { # SETTING...: prints what `./lab vm` says, keeps it in $WORK/said, and its address in ADDRESS
     env "$@" ./lab vm | tee "$WORK/said"
     ADDRESS=$(tail -n 1 "$WORK/said")
-}
-ask() { # METHOD PATH [BODY]: JupyterLab's own interface, as the browser uses it; port and token are the address's
-    curl --silent --fail --noproxy '*' -X "$1" "${ADDRESS%%/lab*}/api/$2?token=${ADDRESS##*token=}" ${3:+-d "$3"}
 }
 cut_power() { # of all processes that are this user's, the one whose directory is the machine's
     local process
@@ -81,8 +78,7 @@ exec sudo systemd-run --quiet --wait --collect --pipe --property=Delegate=yes --
 END
 
 step "a power cut in mid-lesson"
-must ask PUT contents/notebooks/mine.ipynb '{"type": "notebook", "format": "json",
-    "content": {"cells": [], "metadata": {"mine": 1}, "nbformat": 4, "nbformat_minor": 5}}' >/dev/null
+must new_notebook mine
 must there 'labkit/.venv/bin/python -c "from labkit.learn import progress; progress.Book().add(\"answer\", \"tests/mine\")"'
 cut_power
 ! ./lab vm --reset 2>"$WORK/refused" || { echo "FAILED: thrown away" >&2 && exit 1; }

@@ -49,8 +49,8 @@ done
 
 in_tree() { chroot "$TREE" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root PIP_CERT=/etc/ssl/certs/ca-certificates.crt "$@"; }
 provision() { in_tree /usr/local/src/labkit/vm/provision.sh --vm; }
-step() { printf '\n=== %s\n' "$*"; }
-must() { "$@" || { echo "FAILED: $*" >&2 && exit 1; }; }
+# shellcheck source=tests/vm/trial.sh
+source tests/vm/trial.sh
 
 step "a disk that is too small: the failure names the step, the cause and the remedy"
 ! provision >"$TREE/tmp/said" 2>&1 || { echo "FAILED: it all fitted" >&2 && exit 1; }

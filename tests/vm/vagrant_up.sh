@@ -59,10 +59,10 @@ END
     until virsh -q -c qemu:///system list >/dev/null 2>&1; do sleep 0.2; done
 }
 
-step() { printf '\n=== %s  (%d s)\n' "$*" "$SECONDS"; }
-
 inside() {
     WORK=$1
+    # shellcheck source=tests/vm/trial.sh
+    source tests/vm/trial.sh
     until ip link show uplink >/dev/null 2>&1; do sleep 0.1; done
     mount --make-rprivate /
     begin_libvirt
