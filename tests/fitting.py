@@ -10,7 +10,7 @@ from dataclasses import replace
 from labkit import Lab
 from labkit.cgroups.make import MakeCgroup, RemoveCgroup
 from labkit.namespaces.filesystems import BuildDev
-from labkit.namespaces.roots import EscapeChroot
+from labkit.namespaces.roots import Chroot, EscapeChroot
 from labkit.namespaces.spawn import Spawn
 from labkit.namespaces.users import MapIds
 from labkit.steps.plan import Plan
@@ -32,6 +32,8 @@ def refused(lab: Lab, plan: Plan) -> str:
 def fitting(lab: Lab, plan: Plan) -> Plan:
     """The plan with each such step replaced by one that the lab can take, or left out."""
     ids = lab.limits.for_containers()
+    # who walks out of a root makes a directory at its top, and that is read-only without root: who cannot, stays out
+    stay = {step.who for step in plan if isinstance(step, EscapeChroot)} if lab.rootless else set()
     steps: list[Step] = []
     for step in plan:
         if isinstance(step, (MakeCgroup, RemoveCgroup)) and not lab.limits.cgroups:
@@ -40,8 +42,8 @@ def fitting(lab: Lab, plan: Plan) -> Plan:
             steps.append(replace(step, cgroup=""))
         elif isinstance(step, BuildDev) and lab.rootless:
             steps.append(replace(step, bind=True))
-        elif isinstance(step, EscapeChroot) and lab.rootless:
-            continue  # it makes a directory at the top, which is read-only there
+        elif isinstance(step, (Chroot, EscapeChroot)) and step.who in stay:
+            continue
         elif isinstance(step, MapIds) and not all(lab.limits.has_ids(*extent[1:]) for extent in step.uids):
             steps.append(replace(step, uids=ids, gids=ids))
         else:

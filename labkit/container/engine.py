@@ -103,6 +103,7 @@ class Engine:
             raise SpecError("without a uts namespace the hostname is that of the lab host", look="leave hostname out")
         limits, who = self.lab.limits, self._user(user, image)
         limits.check_user(who, kinds)
+        limits.check_image(image, kinds)
         return Spec(
             name=chosen, image=known, argv=words, hostname=host, environment=environment_of(env), namespaces=kinds,
             user=who, workdir=workdir_of(workdir), init=init, tty=tty, missing=missing, put_old=put_old,

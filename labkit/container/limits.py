@@ -50,6 +50,18 @@ class Limits:
             likely, look = FEW_IDS
             raise SpecError(f"this lab has no user or group {beyond[0]}", likely=likely, look=look)
 
+    def check_image(self, image: str, namespaces: tuple[str, ...]) -> None:
+        """Raises SpecError for somebody's directory, in which this lab could be led astray.
+
+        A rootless lab has to bind the machine's devices, and without a mount namespace it reaches them only as
+        long as it has not changed its root. Until then a link that takes the place of the image's /proc leads out.
+        """
+        if self.rootless and "/" in image and "mnt" not in namespaces:
+            raise SpecError(
+                f"a rootless lab mounts nothing in {image} from outside of it",
+                likely="whoever can change that directory meanwhile could lead the mounts elsewhere", look='add "mnt"',
+            )  # fmt: skip
+
     def check(self, steps: Iterable[Step]) -> None:
         """Raises StepFailed for one of which it is known beforehand that the lab cannot take it."""
         for step in steps if not self.cgroups else ():

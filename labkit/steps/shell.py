@@ -58,7 +58,8 @@ spawn() { # spawn NAME PARENT COMMAND: PARENT starts a shell under COMMAND, whic
 }
 numbers() { sed -n 's/^NSpid:[[:space:]]*//p' "/proc/$1/status"; } # the pids of a process, ours first
 send() { printf '%s\n' "$2" >&"${order[$1]}"; }
-alive() { [ -n "$(tr -d '\0' <"/proc/${pid[$1]}/cmdline")" ]; } 2>/dev/null
+alive() { grep -q '^State:.[^XZ]' "/proc/${pid[$1]}/status"; } 2>/dev/null
+runs() { tr '\0' ' ' <"/proc/${pid[$1]}/cmdline"; } 2>/dev/null # its words; none at all in the middle of an execve
 hear() { until read -r -t 0.2 _ <&"${answer[$1]}"; do alive "$1"; done; } # a shell ends where a line fails
 tell() { # tell NAME LINE: let it run LINE and wait until it has
   send "$1" "{ $2
@@ -70,9 +71,9 @@ become() { # become NAME COMMAND: let it go on as a new shell under COMMAND
   hear "$1"
 }
 finally() { # finally NAME COMMAND: let it turn into its program, which gets no descriptor but the standard three
-  local shell; shell=$(tr '\0' ' ' <"/proc/${pid[$1]}/cmdline")
+  local words shell; shell=$(runs "$1")
   send "$1" "exec $2 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-"
-  while alive "$1" && [ "$(tr '\0' ' ' <"/proc/${pid[$1]}/cmdline")" = "$shell" ]; do sleep 0.01; done
+  while alive "$1" && words=$(runs "$1") && [ -z "${words#"$shell"}" ]; do sleep 0.01; done
   alive "$1" || wait "${job[$1]:-}" # it has ended: well, or as a shell says that there is no such program
 }
 leave() { send "$1" "$2"; } # leave NAME LINE: let it run LINE for the rest of its life

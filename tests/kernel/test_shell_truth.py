@@ -247,6 +247,8 @@ def possible(plan: Plan) -> bool:
     away = {step.who for step in plan if isinstance(step, Chroot)}
     renumbered: dict[str, bool] = {}
     for step in plan:
+        if isinstance(step, Spawn) and "--fork" in step.shell() and "mnt" in step.namespaces and step.child in away:
+            return False  # `unshare` stays in the mount namespace, and sees all mounts where the child sees those below /usr
         if isinstance(step, Spawn):
             renumbered[step.child] = renumbered.get(step.who, False) or "pid" in step.namespaces
         if isinstance(step, Join) and renumbered[step.who]:
