@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+import windows
+
 NOT_THERE = {
     "darwin": {"psutil", "pyroute2", "ctypes", "spwd"},
     "win32": {"psutil", "pyroute2", "ctypes", "spwd", "fcntl", "resource", "pwd", "grp", "termios", "pty", "tty"},
@@ -56,6 +58,8 @@ class Absent(importlib.abc.MetaPathFinder):
 def pretend(platform: str) -> None:
     """Take away what `platform` has not."""
     absent = NOT_THERE[platform]
+    if platform == "win32":
+        windows.install()
     for name in [name for name in sys.modules if name.partition(".")[0] in absent]:
         del sys.modules[name]
     sys.meta_path.insert(0, Absent(absent))

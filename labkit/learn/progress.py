@@ -8,7 +8,7 @@ one warning, and the answers live as long as this Python does.
 The file is ``$LABKIT_PROGRESS``, else ``~/.local/share/labkit/progress.jsonl``. It is the student's
 own and can be edited by them; it is a bookmark, not an examination.
 
-See: open(2) "O_APPEND", fsync(2), flock(2).
+See: open(2) "O_APPEND", fsync(2).
 """
 
 from __future__ import annotations
@@ -23,10 +23,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-try:
-    import fcntl
-except ImportError:  # Windows; O_APPEND alone has to do there
-    fcntl = None  # type: ignore[assignment]
+from labkit.learn.lock import locked
 
 if TYPE_CHECKING:
     from labkit.learn.table import Table
@@ -114,33 +111,21 @@ def _append(file: str, records: Iterable[Record]) -> None:
     os.makedirs(os.path.dirname(file) or ".", exist_ok=True)
     fd = os.open(file, sum(getattr(os, flag, 0) for flag in _FLAGS), 0o600)
     try:
-        _lock(fd)
-        size = os.fstat(fd).st_size
-        if size and _last(fd) != b"\n":  # the last writer was cut off: do not add to its half line
-            lines = b"\n" + lines
-        if os.write(fd, lines) != len(lines):
-            raise OSError(28, os.strerror(28), file)
-        with contextlib.suppress(OSError):  # a pipe or a device has nothing to sync
-            os.fsync(fd)
+        with locked(fd, patience=_PATIENCE):  # without it O_APPEND alone has to do
+            size = os.fstat(fd).st_size
+            if size and _last(fd) != b"\n":  # the last writer was cut off: do not add to its half line
+                lines = b"\n" + lines
+            if os.write(fd, lines) != len(lines):
+                raise OSError(28, os.strerror(28), file)
+            with contextlib.suppress(OSError):  # a pipe or a device has nothing to sync
+                os.fsync(fd)
     finally:
-        os.close(fd)  # and with it the lock
+        os.close(fd)
 
 
 def _last(fd: int) -> bytes:
     os.lseek(fd, -1, os.SEEK_END)
     return os.read(fd, 1)
-
-
-def _lock(fd: int) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while fcntl and time.monotonic() < deadline:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            time.sleep(0.01)
-        except OSError:  # no locks on this file system; O_APPEND alone has to do
-            return
 
 
 def _read(file: str) -> list[Record]:

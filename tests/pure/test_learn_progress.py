@@ -100,23 +100,53 @@ def test_a_pipe_without_a_reader_does_not_hang_anybody(tmp_path: Path, capsys: p
     capsys.readouterr()
 
 
-WRITER = """
+ELSEWHERE = """
 import sys
+if sys.argv[2] == "windows":
+    from tests import windows
+    windows.install()
+"""
+WRITER = f"""{ELSEWHERE}
 from labkit.learn.progress import Book
 book = Book(sys.argv[1])
 for number in range(100):
-    book.add("quiz", f"nb01/{sys.argv[2]}", said="x" * 400, number=number)
+    book.add("quiz", f"nb01/{{sys.argv[3]}}", said="x" * 400, number=number)
 """
+HOLDER = f"""{ELSEWHERE}
+from labkit.learn.lock import locked
+with open(sys.argv[1], "r+b") as file, locked(file.fileno(), patience=float(sys.argv[3])) as held:
+    print(held, flush=True)
+    sys.stdin.read()
+"""
+systems = pytest.mark.parametrize("system", ["unix", "windows"])
 
 
-def test_two_notebooks_write_at_once_and_no_line_is_lost(tmp_path: Path) -> None:
+def a_python(code: str, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *words], cwd=Path(progress.__file__).parents[2],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+@systems
+def test_one_notebook_holds_the_lock_and_dying_gives_it_up(tmp_path: Path, system: str) -> None:
     file = tmp_path / "progress.jsonl"
-    root = str(Path(progress.__file__).parents[2])
-    writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(file), name], env={**os.environ, "PYTHONPATH": root})
-        for name in "ab"
-    ]
-    assert [writer.wait(60) for writer in writers] == [0, 0]
+    file.write_text("{}\n")
+    with a_python(HOLDER, str(file), system, "30") as first:
+        assert first.stdout and first.stdout.readline() == "True\n"
+        with a_python(HOLDER, str(file), system, "0.1") as second:
+            assert second.communicate()[0] == "False\n"
+        assert file.read_text() == "{}\n"  # and whoever reads is not kept from it
+        first.kill()
+    with a_python(HOLDER, str(file), system, "30") as third:
+        assert third.communicate()[0] == "True\n"
+
+
+@systems
+def test_two_notebooks_write_at_once_and_no_line_is_lost(tmp_path: Path, system: str) -> None:
+    file = tmp_path / "progress.jsonl"
+    writers = [a_python(WRITER, str(file), system, name) for name in "ab"]
+    assert [writer.communicate(timeout=60) for writer in writers] == [("", None)] * 2
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     for name in "ab":
         assert [r["number"] for r in rows if r["id"] == f"nb01/{name}"] == list(range(100))
