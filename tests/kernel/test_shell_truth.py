@@ -248,7 +248,7 @@ def possible(plan: Plan) -> bool:
     renumbered: dict[str, bool] = {}
     for step in plan:
         if isinstance(step, Spawn) and "--fork" in step.shell() and "mnt" in step.namespaces and step.child in away:
-            return False  # `unshare` stays in the mount namespace, and sees all mounts where the child sees those below /usr
+            return False  # `unshare` stays in the mount namespace, and sees the mounts that the child has no more
         if isinstance(step, Spawn):
             renumbered[step.child] = renumbered.get(step.who, False) or "pid" in step.namespaces
         if isinstance(step, Join) and renumbered[step.who]:
