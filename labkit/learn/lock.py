@@ -26,7 +26,7 @@ _FAR = 1 << 30  # _locking begins where the file's position is, and that is a 32
 
 @contextlib.contextmanager
 def locked(fd: int, *, patience: float) -> Iterator[bool]:
-    """Hold the lock during the block: True. After `patience` seconds, or where there is none, go on without it: False."""
+    """Hold the lock during the block: True. After `patience` seconds, or where there are none, without it: False."""
     held = _waited_for(fd, patience)
     try:
         yield held

@@ -9,9 +9,12 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
 
 #: not there on Windows; macOS lacks fewer, and to do without is the harder way
 MISSING = ("fcntl", "resource", "termios", "pty", "tty", "grp", "spwd")
@@ -22,6 +25,8 @@ import asyncio, importlib.metadata, jupyter_core.paths, pathlib, shutil, socket,
 platform.uname()
 shutil.disk_usage = lambda path, found=shutil.disk_usage("/"): found  # which asks os.statvfs on this system
 sys.platform = sys.argv[1]
+from tests import windows
+windows.install()
 for name in {MISSING!r}:
     sys.modules[name] = None
 for name in {NAMES!r}:
@@ -43,7 +48,7 @@ def doctor(system: str, *options: str, **environment: str) -> subprocess.Complet
     given = {key: value for key, value in os.environ.items() if not key.startswith("LABKIT_")}
     command = [sys.executable, "-c", DISGUISE, system, "doctor", *options]
     return subprocess.run(
-        command, env={**given, **environment}, capture_output=True, text=True, check=False, timeout=60
+        command, cwd=ROOT, env={**given, **environment}, capture_output=True, text=True, check=False, timeout=60
     )
 
 
