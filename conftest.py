@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items: list[Any]) -> None:
     """Hold lessons to what the way into the lab lets them do.
 
     A rootless lab shows other mounts, other numbers outside and other cgroups than those stored in the notebooks:
-    there cells are run, not compared. A lesson that lacks something there is not run: its recording is, in tests/notebooks.
+    there cells are run, not compared. A lesson that lacks something is not run: its recording is, in tests/notebooks.
     """
     cells = [item for item in items if getattr(item, "path", None) and item.path.suffix == ".ipynb"]
     if not cells or os.environ.get("LABKIT_BACKEND") == "replay" or start.choose() != "rootless":
