@@ -1,10 +1,13 @@
 """The plan for one more process in a container that runs: what ``docker exec`` does.
 
-A helper joins the container's namespaces and has a sibling born there: a joined pid namespace counts
-only for children, and a sibling (CLONE_PARENT) is the zygote's own child, which it can wait for. Rights
-are dropped as for the container itself; joining hands out all of them.
+A helper, born in the container's cgroup, joins its namespaces and has a sibling born there: a joined pid
+namespace counts only for children, and a sibling (CLONE_PARENT) is the zygote's own child, which it can wait
+for. Rights are dropped as for the container itself; joining hands out all of them.
 
-See: setns(2) "pidfd", clone(2) "CLONE_PARENT", nsenter(1).
+The cgroup comes first. Where cgroup2 is mounted with nsdelegate (systemd does), a cgroup namespace is a border:
+who has joined one while its own cgroup lies outside moves nobody across, nor clones (ENOENT).
+
+See: setns(2) "pidfd", clone(2) "CLONE_PARENT", nsenter(1), the kernel's admin-guide/cgroup-v2 "nsdelegate".
 """
 
 from __future__ import annotations
@@ -14,8 +17,8 @@ from dataclasses import dataclass
 
 from labkit.container.spec import Spec
 from labkit.linux import nsfs
-from labkit.linux.calls import Intent, Ret, clone3, open_, pidfd_open, setns
-from labkit.linux.constants import CLONE_INTO_CGROUP, CLONE_PARENT, O_DIRECTORY
+from labkit.linux.calls import Intent, Ret, clone3, pidfd_open, setns
+from labkit.linux.constants import CLONE_PARENT
 from labkit.namespaces.dumpable import ClearDumpable
 from labkit.namespaces.privileges import DropCapabilities, NewSessionKeyring, NoNewPrivileges
 from labkit.namespaces.processes import Exec, NewSession, TakeTerminal
@@ -30,31 +33,23 @@ from labkit.steps.step import Step
 class SpawnInside(Step):
     """Join the namespaces of a running process and start a sibling in them.
 
-    The joiner's own pid stays in the old pid namespace for good; its sibling is born in the new one,
-    and in the container's cgroup.
+    The joiner's own pid stays in the old pid namespace for good; its sibling is born in the new one.
 
-    See: setns(2), clone(2) "CLONE_PARENT", cgroups(7).
+    See: setns(2), clone(2) "CLONE_PARENT".
     """
 
     pid: int
     child: str
     namespaces: tuple[str, ...]
-    cgroup: str = ""
     probes = Spawn.probes
     no_way_back = Spawn.no_way_back
     names_new_things = True
 
     def calls(self) -> Iterator[Intent]:
-        flags = CLONE_PARENT
-        cgroup = None
-        if self.cgroup:  # opened before setns: afterwards the path means something else
-            yield open_(self.cgroup, O_DIRECTORY)
-            flags |= CLONE_INTO_CGROUP
-            cgroup = Ret(0)
         if self.namespaces:
             yield pidfd_open(self.pid)
-            yield setns(Ret(1 if self.cgroup else 0), nsfs.flags_of(self.namespaces))
-        yield clone3(self.child, flags, cgroup=cgroup)
+            yield setns(Ret(0), nsfs.flags_of(self.namespaces))
+        yield clone3(self.child, CLONE_PARENT)
 
     def shell(self) -> str:
         return f"nsenter --target {self.pid} --all"
@@ -80,10 +75,10 @@ def plan(
 ) -> Plan:
     """The steps that run `argv` as process `name` in the container of `spec`, whose init is `pid` in the lab host."""
     joiner = f"{name}.join"
-    steps: list[Step] = [Spawn(child=joiner)]
+    steps: list[Step] = [Spawn(child=joiner, cgroup=spec.cgroup_path)]
     if spec.hide_runtime:
         steps.append(ClearDumpable(who=joiner))
-    steps.append(SpawnInside(who=joiner, pid=pid, child=name, namespaces=spec.namespaces, cgroup=spec.cgroup_path))
+    steps.append(SpawnInside(who=joiner, pid=pid, child=name, namespaces=spec.namespaces))
     if "mnt" not in spec.namespaces:  # joining a mount namespace leads to its root; a chroot is not joined by that
         steps.append(Chroot(who=name, path=f"{spec.directory}/root"))
     if "user" in spec.namespaces:  # until now it is the lab's root, who has no number inside

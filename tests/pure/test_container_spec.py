@@ -62,6 +62,14 @@ def test_whoever_enters_hides_before_entering_and_drops_the_rights_that_joining_
     assert ClearDumpable not in order(rootless.steps)
 
 
+def test_whoever_enters_is_in_the_containers_cgroup_before_its_cgroup_namespace() -> None:
+    """Else the kernel lets it bear nobody there, where cgroup2 is mounted with nsdelegate."""
+    held = replace(WEB, cgroup=True)
+    steps = joining.plan(held, 7, "web.1", ("true",), workdir="/", user=None).steps
+    born = [step.cgroup for step in steps if isinstance(step, Spawn)]
+    assert born == [held.cgroup_path] and order(steps).index(Spawn) < order(steps).index(joining.SpawnInside)
+
+
 def test_a_root_is_joined_with_its_mount_namespace_and_entered_by_chroot_without() -> None:
     for kinds, wanted in ((("mnt", "pid"), False), (("pid",), True)):
         plan = joining.plan(replace(WEB, namespaces=kinds), 7, "web.1", ("true",), workdir="/", user=None)
