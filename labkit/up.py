@@ -5,31 +5,39 @@ It runs in the foreground until Ctrl-C, and is the same on Linux, macOS and Wind
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
-import subprocess
 import sys
 
+from labkit import jupyter
 from labkit.errors import LabError
 from labkit.record import NOTEBOOKS
 
-
-def command(port: int) -> list[str]:
-    """The command line of JupyterLab on this checkout."""
-    config = NOTEBOOKS.parent / "setup" / "jupyter" / "jupyter_server_config.py"
-    server = [sys.executable, "-m", "jupyterlab", f"--config={config}", f"--ServerApp.root_dir={NOTEBOOKS.parent}"]
-    quiet = "--log-level=ERROR"  # so that the address is what is seen
-    return [*server, quiet, f"--ServerApp.port={port}", "--ServerApp.port_retries=50", "--ServerApp.open_browser=True"]
+_OPTIONS = (
+    "--Application.log_level=ERROR",  # so that the address is what is seen
+    f"--LabServerApp.app_settings_dir={jupyter.COURSE}",  # without bash nobody has copied them into the environment
+    "--ServerApp.port_retries=50",
+    "--ServerApp.open_browser=True",
+    "--ServerApp.answer_yes=True",  # Ctrl-C is meant
+)
 
 
 def main(port: int) -> int:
-    """Run it. Raises LabError where there is nothing to run, or nothing to show."""
+    """Run it, in this process. Raises LabError where there is nothing to run, or nothing to show."""
     if not (NOTEBOOKS / "traces").is_dir():
         raise LabError(f"there are no recorded lessons in {NOTEBOOKS}", look="a clone of labkit has them")
     if importlib.util.find_spec("jupyterlab") is None:
         raise LabError("JupyterLab is not installed for this Python", look=f"{sys.executable} -m pip install -e .")
-    print("The lessons are shown as they were recorded; nothing is live. Ctrl-C ends JupyterLab.", flush=True)
-    try:
-        return subprocess.call(command(port), env=os.environ | {"LABKIT_BACKEND": "replay"})
-    except KeyboardInterrupt:
-        return 0
+    become(jupyter.surroundings() | {"LABKIT_BACKEND": "replay"})
+    server = importlib.import_module("jupyterlab.labapp").LabApp.initialize_server([*jupyter.options(port), *_OPTIONS])
+    print("The lessons are shown as they were recorded; nothing is live. Ctrl-C ends JupyterLab.")
+    print(jupyter.address(server.port, server.identity_provider.token), flush=True)
+    server.start()
+    return 0
+
+
+def become(environment: dict[str, str]) -> None:
+    """Let this process, and the kernels that it will start, have this environment and no other."""
+    os.environ.clear()
+    os.environ.update(environment)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import select
 import signal
 import socket
@@ -24,7 +23,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-STATE = ROOT / ".lab"
+sys.path.insert(0, str(ROOT))  # for a Python without the environment
+
+from labkit import jupyter  # noqa: E402
+
+STATE = jupyter.STATE
 FILE = STATE / "server.json"
 LOG = STATE / "jupyter.log"
 TRIES = 3
@@ -76,21 +79,12 @@ def serve(port: int, address: str) -> None:
 
 def prepare(port: int) -> tuple[list[str], dict[str, str]]:
     """The command of a server and its environment; makes what it wants to find."""
-    token = STATE / "token"  # in a file of mode 0600: a command line is for all to read
-    if not token.exists():
-        fresh = token.with_suffix(".new")  # an empty token, on a full disk, would let everybody in
-        fresh.touch(mode=0o600)
-        fresh.write_text(secrets.token_hex(24))
-        fresh.replace(token)
-    command = [sys.executable, "-m", "jupyterlab", f"--config={ROOT / 'setup/jupyter/jupyter_server_config.py'}"]
-    command += [f"--ServerApp.root_dir={ROOT}", f"--ServerApp.port={port}"]
-    seed_settings()
-    return command, surroundings(token)
+    return [sys.executable, "-m", "jupyterlab", *jupyter.options(port)], jupyter.surroundings()
 
 
 def write_down(pid: int, port: int) -> dict[str, Any]:
     """Who the server is, so that `address` and `stop` find it."""
-    token = (STATE / "token").read_text()
+    token = jupyter.TOKEN.read_text()
     server = {"pid": pid, "born": born(pid), "boot": boot(), "port": port, "token": token}
     fresh = FILE.with_suffix(".new")
     fresh.touch(mode=0o600)
@@ -110,31 +104,6 @@ def wait() -> None:
             sys.exit("JupyterLab ended before it answered")
         time.sleep(0.2)
     sys.exit(f"JupyterLab does not answer after {A_SERVICES_PATIENCE:.0f} seconds")
-
-
-def seed_settings() -> None:
-    """Give the course its style, and a new student its font sizes; leave those alone who have chosen their own."""
-    style = STATE / "jupyter/config/custom/custom.css"  # no setting names another place
-    style.parent.mkdir(parents=True, exist_ok=True)
-    style.write_bytes((ROOT / "setup/jupyter/custom.css").read_bytes())
-    theme = STATE / "jupyter/config/lab/user-settings/@jupyterlab/apputils-extension/themes.jupyterlab-settings"
-    if not theme.exists():
-        theme.parent.mkdir(parents=True, exist_ok=True)
-        theme.write_bytes((ROOT / "setup/jupyter/themes.jupyterlab-settings").read_bytes())
-
-
-def surroundings(token: Path) -> dict[str, str]:
-    """The server's environment: a user's own Jupyter settings and kernels stay out of the course."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "IPYTHON"))}
-    path = (str(Path(sys.executable).parent), own.get("PATH", "/usr/bin:/bin"), "/usr/sbin:/sbin")
-    return own | {
-        "JUPYTER_TOKEN_FILE": str(token),
-        "JUPYTER_CONFIG_DIR": str(STATE / "jupyter/config"),
-        "JUPYTER_DATA_DIR": str(STATE / "jupyter/data"),
-        "JUPYTER_RUNTIME_DIR": str(STATE / "jupyter/runtime"),
-        "IPYTHONDIR": str(STATE / "ipython"),
-        "PATH": os.pathsep.join(path),
-    }
 
 
 def answers(server: dict[str, Any], *, patience: float) -> bool:
@@ -227,7 +196,7 @@ def main() -> None:
             start(int(port))
         case ["address"]:
             server = load() or sys.exit("JupyterLab is not running; start it with ./lab up")
-            print(f"http://127.0.0.1:{server['port']}/lab/tree/notebooks/index.md?token={server['token']}")
+            print(jupyter.address(server["port"], server["token"]))
         case ["serve", port, address]:
             serve(int(port), address)
         case ["wait"]:

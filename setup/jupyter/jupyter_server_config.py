@@ -1,4 +1,4 @@
-"""JupyterLab as the lab starts it. The port and the token come from setup/server.py."""
+"""JupyterLab as the lab starts it. labkit/jupyter.py tells it the port and the token."""
 
 c = get_config()  # type: ignore[name-defined]  # noqa: F821 (jupyter_server puts it here)
 
@@ -9,7 +9,7 @@ c.ServerApp.port_retries = 0  # the address that was announced, or an error
 c.ServerApp.default_url = "/lab/tree/notebooks/index.md"
 c.FileContentsManager.preferred_dir = "notebooks"
 c.LabApp.extension_manager = "readonly"
-c.LabApp.custom_css = True  # custom.css, which setup/server.py puts where it is looked for
+c.LabApp.custom_css = True  # custom.css, which labkit/jupyter.py puts where it is looked for
 
 # Root is the usual user of a virtual machine made for the course; the address is on loopback, with a token.
 c.ServerApp.allow_root = True

@@ -82,6 +82,14 @@ class Checkout:
         self.lab("down")
 
 
+class Elsewhere(Checkout):
+    """A JupyterLab that somebody else has started, known by its address alone."""
+
+    def __init__(self, address: str) -> None:
+        parts = urlsplit(address)
+        self.port, self.token = parts.port, parse_qs(parts.query)["token"][0]
+
+
 def copy_files(directory: Path) -> None:
     """The files that git knows or would take, as they are now."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]

@@ -2,24 +2,67 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
+import stat
+import sys
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import pytest
 
-from labkit import cli, up
+from labkit import cli, jupyter, up
 
 
-def test_it_starts_jupyterlab_in_replay_and_passes_its_status_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Any] = []
-    monkeypatch.setattr(subprocess, "call", lambda command, env: asked.append((command, env)) or 3)
-    assert cli.main(["up", "--replay", "--port", "9000"]) == 3
-    [(command, env)] = asked
-    assert command[1:3] == ["-m", "jupyterlab"] and "--ServerApp.port=9000" in command
-    assert env["LABKIT_BACKEND"] == "replay"
-    config = next(word for word in command if word.startswith("--config=")).partition("=")[2]
-    assert Path(config).is_file()
+class Server:
+    """JupyterLab, as far as `labkit up` asks for it."""
+
+    port = 9001  # 9000 was taken
+    identity_provider = SimpleNamespace(token="secret")
+    told: list[str]
+    ran = False
+
+    @classmethod
+    def initialize_server(cls, argv: list[str]) -> type[Server]:
+        cls.told = argv
+        return cls
+
+    @classmethod
+    def start(cls) -> None:
+        cls.ran = True
+
+
+def test_it_is_jupyterlab_in_replay_and_tells_the_port_that_it_got(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environments: list[dict[str, str]] = []
+    monkeypatch.setattr(up, "become", environments.append)
+    monkeypatch.setattr(jupyter, "surroundings", lambda: {"JUPYTER_CONFIG_DIR": "the course's"})
+    monkeypatch.setitem(sys.modules, "jupyterlab.labapp", SimpleNamespace(LabApp=Server))
+    assert cli.main(["up", "--replay", "--port", "9000"]) == 0
+    assert environments == [{"JUPYTER_CONFIG_DIR": "the course's", "LABKIT_BACKEND": "replay"}]
+    assert Server.ran and "--ServerApp.port=9000" in Server.told
+    for option in ("--config=", "--LabServerApp.app_settings_dir="):
+        assert Path(next(word for word in Server.told if word.startswith(option)).removeprefix(option)).exists()
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "http://127.0.0.1:9001/lab/tree/notebooks/index.md?token=secret"
+
+
+def test_jupyterlab_has_the_settings_of_the_course_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, place in {"STATE": "", "TOKEN": "token", "CONFIG": "jupyter/config"}.items():
+        monkeypatch.setattr(jupyter, name, tmp_path / "state" / place)
+    monkeypatch.setenv("JUPYTER_PATH", "a user's own")
+    given = jupyter.surroundings()
+    assert "JUPYTER_PATH" not in given and given["HOME"] == os.environ["HOME"]
+    token = Path(given["JUPYTER_TOKEN_FILE"])
+    assert stat.S_IMODE(token.stat().st_mode) == 0o600 and len(token.read_text()) == 48
+    config = Path(given["JUPYTER_CONFIG_DIR"])
+    assert (config / "custom/custom.css").read_text() == (jupyter.COURSE / "custom.css").read_text()
+    [chosen] = config.rglob("themes.jupyterlab-settings")
+    chosen.write_text("{}")  # by the student
+    assert jupyter.surroundings() == given
+    assert chosen.read_text() == "{}"
 
 
 def test_live_it_is_not_its_business(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,6 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -19,14 +18,6 @@ from playwright.sync_api import expect, sync_playwright
 
 LESSON = "notebooks/03-namespaces-pid-uts-ipc.ipynb"
 SLOWER = 10  # a processor in software has no hurry
-
-
-class Elsewhere(checkout.Checkout):
-    """A JupyterLab on another machine, known by its address alone."""
-
-    def __init__(self, address: str) -> None:
-        parts = urlsplit(address)
-        self.port, self.token = parts.port, parse_qs(parts.query)["token"][0]
 
 
 def main(address: str, picture: str) -> None:
@@ -39,7 +30,7 @@ def main(address: str, picture: str) -> None:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(address, timeout=60 * pages.SECOND)
         expect(page.locator("body")).to_contain_text("labkit")
-        notebook = pages.Notebook(Elsewhere(address), browser.contexts[0], LESSON, page=page)
+        notebook = pages.Notebook(checkout.Elsewhere(address), browser.contexts[0], LESSON, page=page)
         notebook.open()
         notebook.wait_for_kernel()
         for index in (0, 1):  # the imports, the plan
