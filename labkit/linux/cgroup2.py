@@ -50,9 +50,10 @@ def own(pid: Pid = "self", root: Root = "/proc") -> str:
     return locate(mountinfo.read(root=root), paths[0])
 
 
-def locate(mounts: Sequence[Mount], path: str) -> str:
+def locate(mounts: Sequence[Mount], path: str, words: str = "") -> str:
     """The directory of the cgroup that /proc/PID/cgroup calls `path`.
 
+    `words` is what that line says of its tree: ``cpu,cpuacct`` or ``name=systemd`` of version 1, nothing of version 2.
     Both `path` and the root of a mount are told relative to the reader's cgroup namespace, so one is
     below the other or it is not; a ``..`` in the remainder would be a name that nobody tells us. Of
     several mounts that show the cgroup, one that may be written to is preferred. Raises LookupError.
@@ -60,7 +61,9 @@ def locate(mounts: Sequence[Mount], path: str) -> str:
     if path.endswith(" (deleted)"):
         raise LookupError(f"the cgroup {path.removesuffix(' (deleted)')} has been removed")
     found: list[tuple[bool, str]] = []
-    candidates = [mount for mount in _visible(mounts) if mount.type == "cgroup2"]
+    listed = set(words.split(",")) if words else set()
+    kind, tree = ("cgroup", words) if words else ("cgroup2", "cgroup2")
+    candidates = [mount for mount in _visible(mounts) if mount.type == kind and listed <= {*mount.super_options}]
     for mount in candidates:
         top, wanted = _components(mount.root), _components(path)
         below = wanted[len(top) :]
@@ -69,10 +72,11 @@ def locate(mounts: Sequence[Mount], path: str) -> str:
     if found:
         return min(found, key=lambda each: each[0])[1]
     if not candidates:
-        raise LookupError("no cgroup2 file system is mounted; try: mount -t cgroup2 none /sys/fs/cgroup")
+        mount_it = f"mount -t {kind} -o {words} none DIRECTORY" if words else "mount -t cgroup2 none /sys/fs/cgroup"
+        raise LookupError(f"no {tree} file system is mounted; try: {mount_it}")
     shown = ", ".join(f"{mount.root} on {mount.target}" for mount in candidates)
     raise LookupError(
-        f"the cgroup {path} lies in no cgroup2 mount that is to be seen here ({shown}); "
+        f"the cgroup {path} lies in no {tree} mount that is to be seen here ({shown}); "
         "a mount made outside this cgroup namespace shows another tree: mount a fresh one"
     )
 
