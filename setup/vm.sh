@@ -42,7 +42,7 @@ emulator() {
 
 course_machine() { PYTHONPATH=setup PYTHONDONTWRITEBYTECODE=1 "$PYTHON" setup/vm "$@"; }
 
-test_in_vm() { # OPTION...: the kernel ring and the notebooks on other kernels; tests/vm/ says how
+test_in_vm() { # OPTION...: the notebooks and the kernel ring on other kernels; tests/vm/ says how
     open_state
     packages need want test builder "emulator-$(dpkg --print-architecture)"
     environment test

@@ -59,7 +59,7 @@ class Guest:
 
     def __init__(
         self, name: str, image: Path, kernel: Path, accel: str, parts: tuple[Part, ...], patience: Patience,
-        *, words: str = "",
+        *, cores: int = 2, words: str = "",
     ):  # fmt: skip
         self.name = name
         self._place = STATE / "runs" / name
@@ -74,7 +74,7 @@ class Guest:
             file.truncate(RESULT_SIZE)
         words = f"root=/dev/vda rw quiet systemd.show_status=false loglevel=4 {words}"
         command = [
-            *qemu.machine(accel, kernel / "vmlinuz", words),
+            *qemu.machine(accel, kernel / "vmlinuz", words, cores=cores),
             "-initrd", str(kernel / "initrd"),
             *qemu.drive(image, snapshot=True), *qemu.drive(job, shared=True), *qemu.drive(self._results),
         ]  # fmt: skip

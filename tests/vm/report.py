@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from dataclasses import dataclass, field
 
 PASSED, FAILED, SKIPPED = "passed", "FAILED", "skipped"
+_MOST = 12  # lines about one failure
+_COLOUR = re.compile(r"(\x1b|#x1B)\[[0-9;]*m")  # as terminals read it, and as JUnit files write it
 
 
 @dataclass
@@ -15,18 +18,12 @@ class Column:
 
     title: str
     outcomes: dict[str, str] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)  # why skipped, or the first line of a failure
+    reasons: dict[str, str] = field(default_factory=dict)  # why skipped, or what a failure says, in lines
     seconds: float = 0.0
 
-    def failed(self) -> bool:
-        """Whether a test failed. A part that ran no test has failed too."""
-        return FAILED in self.outcomes.values() or not self.outcomes
-
-    def line(self) -> str:
-        """One line for people."""
-        told = Counter(self.outcomes.values())
-        sums = ", ".join(f"{told[kind]} {kind}" for kind in (PASSED, FAILED, SKIPPED) if told[kind])
-        return f"{self.title:34} {sums or 'FAILED: no test ran'}, {self.seconds:.0f} s"
+    def passed(self) -> list[str]:
+        """The names of the tests that did."""
+        return [name for name, outcome in self.outcomes.items() if outcome == PASSED]
 
 
 def read(title: str, junit: str) -> Column:
@@ -59,20 +56,38 @@ def table(columns: list[Column], *, whole: bool = False) -> str:
     return "\n".join(lines)
 
 
-def reasons(columns: list[Column]) -> str:
-    """Why tests failed, a line each."""
-    return "\n".join(
-        f"{column.title}: {name}: {column.reasons[name]}"
-        for column in columns
-        for name, outcome in column.outcomes.items()
-        if outcome == FAILED
-    )
+def sums(kernel: str, columns: list[Column]) -> str:
+    """A line about one kernel: what all its parts came to."""
+    mine = [column for column in columns if column.title.split()[0] == kernel]
+    told = Counter(outcome for column in mine for outcome in column.outcomes.values())
+    parts = ", ".join(f"{column.title.split()[1]} {len(column.outcomes)} in {column.seconds:.0f} s" for column in mine)
+    return f"{kernel:10} {', '.join(f'{told[kind]} {kind}' for kind in (PASSED, FAILED, SKIPPED))} ({parts})"
+
+
+def reasons(column: Column) -> str:
+    """Why tests failed: a line for the name of each, and below it what it says."""
+    lines = []
+    for name, outcome in column.outcomes.items():
+        if outcome == FAILED:
+            lines.append(f"{column.title}: {name}")
+            lines += [f"  | {line}" for line in column.reasons[name].splitlines()]
+    return "\n".join(lines)
 
 
 def _outcome(case: ElementTree.Element) -> tuple[str, str]:
     for child in case:
         if child.tag in ("failure", "error"):
-            return FAILED, (child.get("message") or "").split("\n")[0][:200]
+            return FAILED, _heart(child.text or child.get("message") or "")
         if child.tag == "skipped":
             return SKIPPED, child.get("message") or ""
     return PASSED, ""
+
+
+def _heart(told: str) -> str:
+    """What a failure says, without the source around it: pytest marks these lines with E, nbval has them at the end."""
+    lines = [line.rstrip() for line in _COLOUR.sub("", told).splitlines() if line.strip()]
+    marked = [line[1:].strip() for line in lines if line.startswith("E ")]
+    if marked:
+        return "\n".join(marked[:_MOST])
+    titles = [line for line in lines if line.startswith("Cell ")][:1]
+    return "\n".join([*titles, *lines[len(titles) :][-_MOST:]])

@@ -5,4 +5,7 @@ ROOT=$PWD PYTHON=$PWD/.venv/bin/python
 export ROOT PYTHON
 # shellcheck source=setup/rings.sh
 source setup/rings.sh
+
+ring_files() { "$PYTHON" -m pytest -q "$@" </dev/null; } # those of the kernel ring that are named
+
 "ring_$1" "${@:2}"
