@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pkgutil import walk_packages
 
 import labkit
+from labkit.cgroups.change import EnterCgroup, Freeze, HandDown, KillCgroup, SetLimit
 from labkit.cgroups.make import MakeCgroup, RemoveCgroup
 from labkit.container.joining import SpawnInside
 from labkit.linux.constants import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, SIGKILL
@@ -61,11 +62,23 @@ def _examples() -> Iterator[tuple[str, list[Step]]]:
     yield "WriteFile again", [WriteFile(path="/tmp/f", text="one two"), WriteFile(path="/tmp/f", text="3")]
     yield "MakeCgroup", [MakeCgroup(path="/sys/fs/cgroup/g")]
     yield "RemoveCgroup", [MakeCgroup(path="/sys/fs/cgroup/g"), RemoveCgroup(path="/sys/fs/cgroup/g")]
+    yield from _cgroups()
     yield from _mounting()
     yield from _roots()
     yield from _inside()
     yield from _processes()
     yield from _namespaces()
+
+
+def _cgroups() -> Iterator[tuple[str, list[Step]]]:
+    group = "/sys/fs/cgroup/g"
+    made, limit = MakeCgroup(path=group), SetLimit(path=group, file="cgroup.max.descendants", value="2")
+    yield "SetLimit", [made, limit]
+    yield "SetLimit to none", [made, limit, SetLimit(path=group, file="cgroup.max.descendants", value="max")]
+    yield "HandDown nothing", [made, HandDown(path=group, controllers=())]
+    yield "EnterCgroup", [made, Spawn(child="me"), EnterCgroup(who="me", path=group)]
+    yield "Freeze", [made, Spawn(child="me", cgroup=group), Freeze(path=group), Freeze(path=group, frozen=False)]
+    yield "KillCgroup", [made, Spawn(child="me", cgroup=group), Exec(who="me", argv=SLEEP), KillCgroup(path=group)]
 
 
 def _mounting() -> Iterator[tuple[str, list[Step]]]:

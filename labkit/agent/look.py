@@ -18,7 +18,7 @@ import socket
 
 from labkit.agent import look_files
 from labkit.agent.scene import Scene
-from labkit.linux import nsfs, ports, proc, syscalls
+from labkit.linux import cgroup2, nsfs, ports, proc, syscalls
 from labkit.linux.constants import CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWUTS
 
 TYPE_CHECKING = False
@@ -220,7 +220,9 @@ def _cgroup(scene: Scene) -> tuple[list[Row], list[int]]:
         rows.append({"pid": pid, "path": path})
     if scene.cgroup:
         for directory, _, _ in os.walk(scene.cgroup):
-            rows.append({"path": directory[len(scene.cgroup) :] or "/"})
+            path = directory[len(scene.cgroup) :] or "/"
+            rows.append({"path": path})
+            rows += [{"path": path, "file": name, "value": value} for name, value in cgroup2.limits(directory).items()]
     return rows, []
 
 

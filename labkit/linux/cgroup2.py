@@ -30,6 +30,14 @@ if TYPE_CHECKING:
     from labkit.linux.mountinfo import Mount
     from labkit.linux.proc import Pid, Root
 
+#: the files by which a cgroup is limited, and what they say in a new one
+FRESH = {
+    "cpu.max": "max 100000", "cpu.weight": "100", "cpuset.cpus": "", "cpuset.mems": "",
+    "memory.max": "max", "memory.high": "max", "memory.low": "0", "memory.min": "0", "memory.swap.max": "max",
+    "memory.oom.group": "0", "io.max": "", "io.weight": "default 100", "pids.max": "max",
+    "cgroup.freeze": "0", "cgroup.max.depth": "max", "cgroup.max.descendants": "max", "cgroup.subtree_control": "",
+}  # fmt: skip
+
 _SIGKILL = 9
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -102,6 +110,21 @@ def procs(path: str) -> list[int]:
             if error.errno not in (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP):
                 raise
     return sorted(found - {0})
+
+
+def limits(path: str) -> dict[str, str]:
+    """What its files say, of those that say something else than in a new cgroup; nothing of one that is gone."""
+    found = {}
+    for name, fresh in FRESH.items():
+        try:
+            value = _read(f"{path}/{name}").strip()
+        except OSError as error:  # no such controller here, no limit at the root; or it went while we were reading
+            if error.errno not in (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP):
+                raise
+            continue
+        if value != fresh:
+            found[name] = value
+    return found
 
 
 def populated(path: str) -> bool:

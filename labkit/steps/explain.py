@@ -25,6 +25,7 @@ from labkit.linux.constants import (
     ENOTDIR,
     ENOTEMPTY,
     EPERM,
+    ERANGE,
     EROFS,
     EUSERS,
 )
@@ -70,6 +71,8 @@ TABLE: dict[tuple[str, int], tuple[str, str]] = {
                        "needs setgroups denied before", "cat /proc/PID/uid_map /proc/PID/setgroups"),
     ("write", EINVAL): ("the kernel takes this file whole or not at all, and this line is not in its format", "the file's manual page"),
     ("write", EBUSY): ("processes live in this cgroup, so it cannot hand controllers to its children", "cat cgroup.procs"),
+    ("write", ENOENT): ("the cgroup has not got that controller: its parent does not hand it down", "cat cgroup.controllers"),
+    ("write", ERANGE): ("a number that is less or more than the kernel takes there", "the file's manual page"),
     ("sethostname", EINVAL): ("a host name has at most 64 bytes", "echo -n NAME | wc -c"),
     ("sethostname", EPERM): ("CAP_SYS_ADMIN is missing in the owner of this uts namespace", "readlink /proc/self/ns/uts"),
     ("chdir", ENOENT): ("no such directory in this root file system", "ls -ld PATH"),

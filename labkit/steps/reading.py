@@ -177,6 +177,8 @@ def _cgroup(raw: Row, naming: Naming) -> Iterator[Fact]:
         inside = (path.partition(base)[2] if base and base in path else path) or "/"
         if "pid" in row:
             yield fact.CgroupMembership(naming.process(row["pid"]), inside)
+        elif "file" in row:
+            yield fact.Limit(inside, row["file"], row["value"])
         else:
             yield fact.Cgroup(inside)
 

@@ -118,3 +118,18 @@ class Cgroup(Fact):
     @property
     def title(self) -> str:
         return f"cgroup {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit(Fact):
+    """What a file of a cgroup says that said something else when the cgroup was new; `path` as that of `Cgroup`."""
+
+    probe = "cgroup"
+    about = ("path", "file")
+    path: str
+    file: str
+    value: str
+
+    @property
+    def title(self) -> str:
+        return f"{self.file} of cgroup {self.path}"

@@ -1,0 +1,220 @@
+"""What is done with a cgroup that is there: limit it, hand controllers down, move in, freeze, kill.
+
+All of it is writing a line into a file. The kernel refuses what breaks the rules of the tree, and each refusal is a
+lesson: processes live in leaves only (EBUSY), and a controller works where all parents hand it down (ENOENT).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from shlex import quote
+
+from labkit.linux.calls import Intent, write_file
+from labkit.linux.cgroup2 import FRESH
+from labkit.steps.fact import CgroupMembership, Limit
+from labkit.steps.snapshot import Snapshot
+from labkit.steps.step import Step
+
+ROOT = "/sys/fs/cgroup"  #: where a lab host has the tree; facts tell paths from there on
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetLimit(Step):
+    """Write what the processes of a cgroup may use.
+
+    A limit is a line in a file, in force as soon as it is written, for everybody in the cgroup and below. Who is
+    already beyond it gives back what can be given back, or is refused more.
+
+    See: cgroups(7), the kernel's cgroup-v2.rst.
+    """
+
+    path: str
+    file: str
+    value: str
+    probes = ("cgroup",)
+    no_way_back = "a cgroup of that name may not have been there"
+
+    def calls(self) -> Iterator[Intent]:
+        yield from write_file(f"{self.path}/{self.file}", self.value)
+
+    def shell(self) -> str:
+        return _echo(self.value, f"{self.path}/{self.file}")
+
+    def undo(self, before: Snapshot) -> Step | None:
+        said = _limit(before, self.path, self.file) or FRESH.get(self.file)
+        if not said:  # an empty list, or one with a line for each disk, is not written as it is read
+            return None
+        return SetLimit(who=self.who, path=self.path, file=self.file, value=said)
+
+    def needs(self) -> tuple[str, ...]:
+        return ("cgroup2",)
+
+    @property
+    def title(self) -> str:
+        return f"set {self.file} of {_short(self.path)} to {self.value}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandDown(Step):
+    """Let the children of a cgroup have controllers of their own.
+
+    A controller divides what one cgroup has among its children, so it is for the parent to hand it down: only then
+    do the children have its files. A cgroup that does so may hold no processes itself, or these would compete with
+    its children for the same share.
+
+    See: cgroups(7) "Cgroups v2 controllers", "no internal processes rule".
+    """
+
+    path: str
+    controllers: tuple[str, ...]
+    take_back: bool = False
+    probes = ("cgroup",)
+    no_way_back = "some had been handed down before"
+
+    def calls(self) -> Iterator[Intent]:
+        yield from write_file(f"{self.path}/cgroup.subtree_control", self._words())
+
+    def shell(self) -> str:
+        return _echo(self._words(), f"{self.path}/cgroup.subtree_control")
+
+    def undo(self, before: Snapshot) -> Step | None:
+        had = _limit(before, self.path, "cgroup.subtree_control").split()
+        changed = tuple(name for name in self.controllers if (name in had) == self.take_back)
+        if changed != self.controllers:
+            return None
+        return HandDown(who=self.who, path=self.path, controllers=changed, take_back=not self.take_back)
+
+    def needs(self) -> tuple[str, ...]:
+        return ("cgroup2",)
+
+    @property
+    def title(self) -> str:
+        names = ", ".join(self.controllers)
+        return (
+            f"take {names} back from below {_short(self.path)}"
+            if self.take_back
+            else f"hand {names} down in {_short(self.path)}"
+        )
+
+    def _words(self) -> str:
+        return " ".join(f"{'-' if self.take_back else '+'}{name}" for name in self.controllers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnterCgroup(Step):
+    """Move this process into a cgroup.
+
+    It and all that it forks from now on are counted and limited there; what it has used so far stays where it was.
+    The number 0 stands for whoever writes.
+
+    See: cgroups(7).
+    """
+
+    path: str
+    probes = ("cgroup",)
+
+    def calls(self) -> Iterator[Intent]:
+        yield from write_file(f"{self.path}/cgroup.procs", "0")
+
+    def shell(self) -> str:
+        return _echo("$$", f"{self.path}/cgroup.procs")  # echo is the shell's own: 0 would do as well
+
+    def undo(self, before: Snapshot) -> Step | None:
+        was = next((fact.path for fact in before.of_type(CgroupMembership) if fact.process == self.who), "")
+        return EnterCgroup(who=self.who, path=ROOT + was.rstrip("/")) if was else None
+
+    def needs(self) -> tuple[str, ...]:
+        return ("cgroup2",)
+
+    @property
+    def title(self) -> str:
+        return f"move into the cgroup {_short(self.path)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Freeze(Step):
+    """Stop everybody in a cgroup where they stand.
+
+    Nobody is asked, and nobody notices but by the clock: unlike SIGSTOP it cannot be seen by a parent, nor be undone
+    by a stranger's SIGCONT. Who comes in later is frozen too.
+
+    See: cgroups(7), the kernel's cgroup-v2.rst "cgroup.freeze".
+    """
+
+    path: str
+    probes = ("cgroup",)
+    frozen: bool = True
+
+    def calls(self) -> Iterator[Intent]:
+        yield from write_file(f"{self.path}/cgroup.freeze", str(int(self.frozen)))
+
+    def shell(self) -> str:
+        return _echo(str(int(self.frozen)), f"{self.path}/cgroup.freeze")
+
+    def undo(self, before: Snapshot) -> Step | None:
+        was = _limit(before, self.path, "cgroup.freeze") == "1"
+        return Freeze(who=self.who, path=self.path, frozen=was)
+
+    def needs(self) -> tuple[str, ...]:
+        return ("cgroup2",)
+
+    @property
+    def title(self) -> str:
+        return f"{'freeze' if self.frozen else 'thaw'} the cgroup {_short(self.path)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KillCgroup(Step):
+    """Kill everybody in a cgroup and below it at once.
+
+    SIGKILL for one process after the other loses against one that forks; the kernel takes them all in one go, also
+    those that are being born, and frozen ones.
+
+    See: cgroups(7), the kernel's cgroup-v2.rst "cgroup.kill".
+    """
+
+    path: str
+    probes = (
+        "processes",
+        "namespaces",
+        "mounts",
+        "uts",
+        "ipc",
+        "net",
+        "users",
+        "caps",
+        "root",
+        "time",
+        "cgroup",
+        "files",
+    )
+    no_way_back = "the dead do not come back"
+    names_new_things = True  # or rather takes old ones away, whose numbers the kernel gives out again
+
+    def calls(self) -> Iterator[Intent]:
+        yield from write_file(f"{self.path}/cgroup.kill", "1")
+
+    def shell(self) -> str:
+        return _echo("1", f"{self.path}/cgroup.kill")
+
+    def needs(self) -> tuple[str, ...]:
+        return ("cgroup2",)
+
+    @property
+    def title(self) -> str:
+        return f"kill everybody in the cgroup {_short(self.path)}"
+
+
+def _echo(text: str, path: str) -> str:
+    return f"echo {text if text == '$$' else quote(text)} >{quote(path)}"
+
+
+def _limit(shot: Snapshot, path: str, file: str) -> str:
+    """What the file said that said something else than in a new cgroup."""
+    inside = path.removeprefix(ROOT) or "/"
+    return next((fact.value for fact in shot.of_type(Limit) if (fact.path, fact.file) == (inside, file)), "")
+
+
+def _short(path: str) -> str:
+    return path.removeprefix(ROOT).strip("/") or "at the top"
