@@ -1,4 +1,4 @@
-"""For all rings: how Ctrl-C is taken, and what nbval compares of a cell's output."""
+"""For all rings: how signals are taken, and what nbval compares of a cell's output."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import pytest
 from labkit.agent import start
 from labkit.doctor import notice
 
-# Started in the background (`./lab test &`), we inherit that SIGINT is ignored, and every exec would hand it on: to
-# the scripts whose Ctrl-C is tested, and to containers that should find all signals as a fresh program does.
+# Started in the background (`./lab test &`, `nohup`), we inherit that these are ignored, and every exec would hand it
+# on: to the scripts whose Ctrl-C is tested, and to containers that should find all signals as a fresh program does.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):  # Windows has none
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 #: pictures are extra, and drawn from the same facts as the text
 PICTURES = ("text/html", "image/svg+xml")
