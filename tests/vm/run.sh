@@ -51,7 +51,9 @@ part() { # NAME WAY RING OPTION...: in a unit of its own, whose cgroup it may di
         timeout --signal=INT --kill-after=60 "$(left)" bash "$job/ring.sh" "$ring" -vv --junitxml="$results/$name.xml" "$@"
 }
 
+say "prepare"
 prepare
+tar -C "$results" -cf /dev/vdc . # what is known by now, should a part never end
 while read -r name way ring options; do
     say "$name"
     # shellcheck disable=SC2086
