@@ -1,15 +1,18 @@
 """JupyterLab as the course wants it: with the course's settings, and none of those the user has elsewhere.
 
-For the one that is live (setup/server.py) and for the one that shows recordings (labkit/up.py), on any system. Standard
-library only: setup/server.py has to do without the environment, when that has to be made anew.
+For the one that is live (setup/server.py, `python -m labkit.jupyter OPTION...`) and for the one that shows recordings
+(labkit/up.py), on any system. Only the server itself wants more than the standard library: setup/server.py has to do
+without the environment, when that has to be made anew.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import secrets
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 STATE = ROOT / ".lab"
@@ -25,6 +28,16 @@ def options(port: int) -> list[str]:
         f"--ServerApp.root_dir={ROOT}",
         f"--ServerApp.port={port}",
     ]
+
+
+def server(arguments: list[str]) -> Any:
+    """A JupyterLab that has its port and does not run yet.
+
+    Two thirds of the processor time of a start went into a grammar, compiled on import, by which jsonschema checks
+    addresses with letters of any script (IRIs). What JupyterLab has it check are no such ones.
+    """
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # jsonschema does without what cannot be imported
+    return importlib.import_module("jupyterlab.labapp").LabApp.initialize_server(arguments)
 
 
 def address(port: int, token: str) -> str:
@@ -67,3 +80,7 @@ def _seed_settings() -> None:
     if not theme.exists():
         theme.parent.mkdir(parents=True, exist_ok=True)
         theme.write_bytes((COURSE / "themes.jupyterlab-settings").read_bytes())
+
+
+if __name__ == "__main__":
+    server(sys.argv[1:]).start()

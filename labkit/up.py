@@ -5,7 +5,6 @@ It runs in the foreground until Ctrl-C, and is the same on Linux, macOS and Wind
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import os
 import sys
@@ -30,7 +29,7 @@ def main(port: int) -> int:
     if importlib.util.find_spec("jupyterlab") is None:
         raise LabError("JupyterLab is not installed for this Python", look=f"{sys.executable} -m pip install -e .")
     become(jupyter.surroundings() | {"LABKIT_BACKEND": "replay"})
-    server = importlib.import_module("jupyterlab.labapp").LabApp.initialize_server([*jupyter.options(port), *_OPTIONS])
+    server = jupyter.server([*jupyter.options(port), *_OPTIONS])
     print("The lessons are shown as they were recorded; nothing is live. Ctrl-C ends JupyterLab.")
     print(jupyter.address(server.port, server.identity_provider.token), flush=True)
     server.start()

@@ -79,7 +79,7 @@ def serve(port: int, address: str) -> None:
 
 def prepare(port: int) -> tuple[list[str], dict[str, str]]:
     """The command of a server and its environment; makes what it wants to find."""
-    return [sys.executable, "-m", "jupyterlab", *jupyter.options(port)], jupyter.surroundings()
+    return [sys.executable, "-m", "labkit.jupyter", *jupyter.options(port)], jupyter.surroundings()
 
 
 def write_down(pid: int, port: int) -> dict[str, Any]:
