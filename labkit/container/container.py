@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from labkit.cgroups.usage import Usage
 from labkit.container.spec import Spec
 from labkit.linux.constants import SIGKILL
 from labkit.steps.backends.base import Ended, Start
@@ -31,6 +32,7 @@ class Container(Shown):
         self.numbers = itertools.count(1)  # of the processes that are started in it later
         self._engine = engine
         self._output: tuple[str, str] = ("", "")
+        self._machine_pid: int | None = None  # found when it is asked for
         self._generation = engine.lab.generation
 
     @property
@@ -81,6 +83,10 @@ class Container(Shown):
     def facts(self, *probes: str) -> tuple[Fact, ...]:
         """The facts that are about its processes or its namespaces."""
         return self._engine.facts(self, probes or PROBES)
+
+    def usage(self) -> Usage:
+        """What it has used until now: CPU seconds, bytes, counts. Raises HostDied when it has ended."""
+        return self._engine.usage(self)
 
     def shell(self) -> object:
         """A terminal in it: a widget in a notebook, and the command for any other terminal as its text."""

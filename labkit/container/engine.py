@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from labkit.cgroups.usage import Usage
 from labkit.container import joining, looking, spec
 from labkit.container.arguments import (
     argv_of,
@@ -254,6 +255,24 @@ class Engine:
             )
         shot = self.lab.snapshot(*dict.fromkeys([*probes, "processes", "namespaces"]))
         return looking.facts_of(container.name, shot, probes)
+
+    def usage(self, container: Container) -> Usage:
+        """The counters of the container's cgroup at this moment."""
+        self.lab.check_open()
+        if not container.spec.cgroup:
+            raise SpecError("this lab has no cgroups: nobody counts what a container uses", look="labkit doctor")
+        try:
+            if not self._gone(container) and container.running:
+                if container._machine_pid is None:
+                    container._machine_pid = looking.machine_pid(
+                        container.name, container.pid, self.lab.backend.look([])
+                    )
+                told = self.lab.backend.machine("counters", {container.name: container._machine_pid})
+                if texts := told[container.name]:
+                    return Usage.parse(texts)
+        except (LookupError, ProcessLookupError):  # its cgroup is gone, or it is
+            pass
+        raise HostDied(f"container {container.name} has ended, and its counters with it", look="lab.run(...) again")
 
     def shell_command(self, container: Container) -> str:
         """The line that opens a shell in it from any terminal."""

@@ -43,8 +43,13 @@ def shell_command(name: str, pid: int, raw: dict[str, Any]) -> str:
     nsenter needs the pid that the real machine knows. Root and directory are taken from the process: with
     a path of one's own for --wd the shell would begin in a directory of the real machine, a way out.
     """
+    return f"sudo nsenter --target {machine_pid(name, pid, raw)} --all --root --wd /bin/sh"
+
+
+def machine_pid(name: str, pid: int, raw: dict[str, Any]) -> int:
+    """By which number the real machine knows the process that is `pid` in the lab host."""
     level = raw.get("depth", 1)
     for row in raw["processes"]:
         if len(row["nspid"]) > level and row["nspid"][level] == pid:
-            return f"sudo nsenter --target {row['pid']} --all --root --wd /bin/sh"
+            return int(row["pid"])
     raise HostDied(f"container {name} has no process any more", look="print(container.logs())")

@@ -25,7 +25,7 @@ from labkit.linux import mountinfo, names, proc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from labkit.linux.mountinfo import Mount
     from labkit.linux.proc import Pid, Root
@@ -37,6 +37,13 @@ FRESH = {
     "memory.oom.group": "0", "io.max": "", "io.weight": "default 100", "pids.max": "max",
     "cgroup.freeze": "0", "cgroup.max.depth": "max", "cgroup.max.descendants": "max", "cgroup.subtree_control": "",
 }  # fmt: skip
+#: and those that tell what its processes have used
+COUNTERS = (
+    "cpu.stat", "memory.current", "memory.peak", "memory.swap.current", "memory.events", "io.stat", "pids.current",
+    "pids.events", "cgroup.events", "cpu.pressure", "memory.pressure", "io.pressure",
+)  # fmt: skip
+#: errno of a file that is not there: no such controller, or the cgroup is gone, or the kernel does not count that
+_ABSENT = (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP)
 
 _SIGKILL = 9
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -107,23 +114,30 @@ def procs(path: str) -> list[int]:
             found.update(int(line) for line in _read(f"{directory}/cgroup.procs").split())
         except OSError as error:
             # Gone meanwhile; or a threaded group, whose processes its nearest domain lists.
-            if error.errno not in (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP):
+            if error.errno not in _ABSENT:
                 raise
     return sorted(found - {0})
 
 
 def limits(path: str) -> dict[str, str]:
     """What its files say, of those that say something else than in a new cgroup; nothing of one that is gone."""
+    texts = _texts(path, FRESH)
+    return {name: text for name in FRESH if (text := texts.get(name, FRESH[name]).strip()) != FRESH[name]}
+
+
+def counters(path: str) -> dict[str, str]:
+    """The texts of those of its `COUNTERS` that there are; nothing of one that is gone."""
+    return _texts(path, COUNTERS)
+
+
+def _texts(path: str, names_: Iterable[str]) -> dict[str, str]:
     found = {}
-    for name, fresh in FRESH.items():
+    for name in names_:
         try:
-            value = _read(f"{path}/{name}").strip()
-        except OSError as error:  # no such controller here, no limit at the root; or it went while we were reading
-            if error.errno not in (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP):
+            found[name] = _read(f"{path}/{name}")
+        except OSError as error:
+            if error.errno not in _ABSENT:
                 raise
-            continue
-        if value != fresh:
-            found[name] = value
     return found
 
 

@@ -74,10 +74,18 @@ def _used(processes: dict[str, Any]) -> dict[str, float]:
     return {name: sum(process.cpu_times()[:2]) for name, process in processes.items()}
 
 
+def counters(pids: Pids) -> Answer:
+    """What the files of each process's cgroup of version 2 count. Raises LookupError where that is not to be seen."""
+    from labkit.linux import cgroup2
+
+    return {name: cgroup2.counters(cgroup2.own(pid)) for name, pid in pids.items()}
+
+
 QUESTIONS: dict[str, Callable[[Pids], Answer]] = {
     "jobs": jobs,
     "memory": memory,
     "programs": programs,
     "lives": lives,
     "shares": shares,
+    "counters": counters,
 }

@@ -1,0 +1,128 @@
+"""One look at what a cgroup has used, typed: the counters of all its files.
+
+Which files a cgroup has depends on the controllers that its parents hand down, on the version, and on the kernel.
+What is not counted is None, and never 0: that nobody counts is not the same as that nothing was used.
+
+    >>> print(Usage.parse({"cpu.stat": "usage_usec 1500000\\nuser_usec 1000000\\nsystem_usec 500000"}))
+    CPU        1.500 s (user 1.000, system 0.500)
+    not counted here: memory, io, pids, pressure
+
+See: the kernel's admin-guide/cgroup-v2.rst, accounting/psi.rst.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from labkit.steps.display import Shown
+
+_MICRO = 1e-6
+_KINDS = ("cpu", "memory", "io")  # of pressure
+
+
+@dataclass(frozen=True)
+class Usage(Shown):
+    """Seconds, bytes and counts since the cgroup was made; None where nobody counts.
+
+    `throttled` and `periods` are there where a quota can be set: seconds in which somebody waited for the next
+    period, and how many periods there were, and in how many of them the quota was used up. `waited` is pressure:
+    seconds in which at least one process waited for ``cpu``, ``memory`` or ``io``. `events` are those of
+    memory.events, ``oom_kill`` among them.
+    """
+
+    cpu: float | None = None
+    user: float | None = None
+    system: float | None = None
+    throttled: float | None = None
+    periods: int | None = None
+    periods_throttled: int | None = None
+    memory: int | None = None
+    memory_peak: int | None = None
+    swap: int | None = None
+    events: Mapping[str, int] = field(default_factory=dict)
+    read: int | None = None
+    written: int | None = None
+    processes: int | None = None
+    refused: int | None = None
+    frozen: bool | None = None
+    waited: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, files: Mapping[str, str]) -> Usage:
+        """What the texts of these files say."""
+        cpu, state = _pairs(files.get("cpu.stat", "")), _pairs(files.get("cgroup.events", ""))
+        disks = [_words(line) for line in files["io.stat"].splitlines()] if "io.stat" in files else None
+        return cls(
+            cpu=_seconds(cpu, "usage_usec"), user=_seconds(cpu, "user_usec"),
+            system=_seconds(cpu, "system_usec"), throttled=_seconds(cpu, "throttled_usec"),
+            periods=cpu.get("nr_periods"), periods_throttled=cpu.get("nr_throttled"),
+            memory=_number(files, "memory.current"), memory_peak=_number(files, "memory.peak"),
+            swap=_number(files, "memory.swap.current"), events=_pairs(files.get("memory.events", "")),
+            read=None if disks is None else sum(disk.get("rbytes", 0) for disk in disks),
+            written=None if disks is None else sum(disk.get("wbytes", 0) for disk in disks),
+            processes=_number(files, "pids.current"), refused=_pairs(files.get("pids.events", "")).get("max"),
+            frozen=state["frozen"] == 1 if "frozen" in state else None,
+            waited={kind: _waited(text) for kind in _KINDS if (text := files.get(f"{kind}.pressure"))},
+        )  # fmt: skip
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What is not counted here, by controller."""
+        there = {"cpu": self.cpu, "memory": self.memory, "io": self.read, "pids": self.processes}
+        lacking = tuple(name for name, value in there.items() if value is None)
+        return lacking if self.waited else (*lacking, "pressure")
+
+    def __str__(self) -> str:
+        lines = []
+        if self.cpu is not None:
+            lines.append(f"CPU        {self.cpu:.3f} s (user {self.user:.3f}, system {self.system:.3f})")
+        if self.periods:
+            lines.append(f"throttled  {self.throttled:.3f} s, in {self.periods_throttled} of {self.periods} periods")
+        if self.memory is not None:
+            peak = "" if self.memory_peak is None else f", at most {_mega(self.memory_peak)}"
+            lines.append(f"memory     {_mega(self.memory)}{peak}")
+        if self.swap:
+            lines.append(f"swap       {_mega(self.swap)}")
+        if told := {name: count for name, count in self.events.items() if count}:
+            lines.append(f"events     {', '.join(f'{name} {count}' for name, count in told.items())}")
+        if self.read is not None and self.written is not None:
+            lines.append(f"disks      {_mega(self.read)} read, {_mega(self.written)} written")
+        if self.processes is not None:
+            lines.append(f"processes  {self.processes}" + (f", {self.refused} refused" if self.refused else ""))
+        if self.waited:
+            lines.append(f"waited for {', '.join(f'{kind} {seconds:.3f} s' for kind, seconds in self.waited.items())}")
+        if self.frozen:
+            lines.append("frozen")
+        if self.missing:
+            lines.append(f"not counted here: {', '.join(self.missing)}")
+        return "\n".join(lines)
+
+
+def _pairs(text: str) -> dict[str, int]:
+    """``name number`` in each line."""
+    return {name: int(number) for name, _, number in (line.partition(" ") for line in text.splitlines()) if number}
+
+
+def _words(line: str) -> dict[str, int]:
+    """``8:0 rbytes=1 wbytes=2``."""
+    pairs = (word.partition("=") for word in line.split())
+    return {name: int(number) for name, _, number in pairs if number.isdigit()}
+
+
+def _waited(text: str) -> float:
+    """The first line of a file of pressure: some of the time at least one waited."""
+    line = next((line for line in text.splitlines() if line.startswith("some ")), "some total=0")
+    return _words(line)["total"] * _MICRO
+
+
+def _number(files: Mapping[str, str], name: str) -> int | None:
+    return int(files[name]) if files.get(name) else None
+
+
+def _seconds(pairs: Mapping[str, int], name: str) -> float | None:
+    return pairs[name] * _MICRO if name in pairs else None
+
+
+def _mega(size: int) -> str:
+    return f"{size / 2**20:.1f} MiB"
