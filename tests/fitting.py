@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from labkit import Lab
-from labkit.cgroups.make import MakeCgroup, RemoveCgroup
 from labkit.namespaces.filesystems import BuildDev
 from labkit.namespaces.roots import Chroot, EscapeChroot
 from labkit.namespaces.spawn import Spawn
@@ -36,7 +35,7 @@ def fitting(lab: Lab, plan: Plan) -> Plan:
     stay = {step.who for step in plan if isinstance(step, EscapeChroot)} if lab.rootless else set()
     steps: list[Step] = []
     for step in plan:
-        if isinstance(step, (MakeCgroup, RemoveCgroup)) and not lab.limits.cgroups:
+        if "cgroup2" in step.needs() and not isinstance(step, Spawn) and not lab.limits.cgroups:
             continue
         if isinstance(step, Spawn) and not lab.limits.cgroups:
             steps.append(replace(step, cgroup=""))
@@ -52,4 +51,4 @@ def fitting(lab: Lab, plan: Plan) -> Plan:
 
 
 def _in_cgroups(step: Step) -> bool:
-    return isinstance(step, (MakeCgroup, RemoveCgroup)) or (isinstance(step, Spawn) and bool(step.cgroup))
+    return "cgroup2" in step.needs() or (isinstance(step, Spawn) and bool(step.cgroup))

@@ -31,6 +31,9 @@ class RemoveCgroup(Step):
     def shell(self) -> str:
         return f"rmdir {self.path}"
 
+    def needs(self) -> tuple[str, ...]:
+        return ("cgroup2",)
+
     @property
     def title(self) -> str:
         return f"remove the cgroup {self.path.rpartition('/')[2]}"

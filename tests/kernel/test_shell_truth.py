@@ -245,10 +245,11 @@ def test_the_exceptions_are_examples() -> None:
 def possible(plan: Plan) -> bool:
     """Whether a shell can follow: it needs itself in each new root, and programs of its own where it forks."""
     away = {step.who for step in plan if isinstance(step, Chroot)}
+    leaves = away | {step.who for step in plan if isinstance(step, (Unshare, Join)) and "mnt" in step.namespaces}
     renumbered: dict[str, bool] = {}
     for step in plan:
-        if isinstance(step, Spawn) and "--fork" in step.shell() and "mnt" in step.namespaces and step.child in away:
-            return False  # `unshare` stays in the mount namespace, and sees the mounts that the child has no more
+        if isinstance(step, Spawn) and "--fork" in step.shell() and "mnt" in step.namespaces and step.child in leaves:
+            return False  # `unshare` waits in the mount namespace that the child leaves, and keeps it in view
         if isinstance(step, Spawn):
             renumbered[step.child] = renumbered.get(step.who, False) or "pid" in step.namespaces
         if isinstance(step, Join) and renumbered[step.who]:
