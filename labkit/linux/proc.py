@@ -167,7 +167,8 @@ def namespaces(pid: Pid, root: Root = "/proc") -> dict[str, int]:
 
     The inode is the identity: two processes share a namespace exactly if the numbers are equal. A kind
     that the kernel lacks is missing, and so is what a zombie has let go of (all but user and pid), and
-    ``pid_for_children`` between unshare(CLONE_NEWPID) and the first child. Needs the right to ptrace it.
+    ``pid_for_children`` between unshare(CLONE_NEWPID) and the first child (Linux 7.3 has it at once). Needs the
+    right to ptrace it.
     """
     here = hold(pid, root)
     try:

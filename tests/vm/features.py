@@ -55,6 +55,14 @@ def _overlay_in_a_user_namespace() -> str:
     return _word(done.returncode == 0)
 
 
+def _unborn_pid_namespace() -> str:
+    """Whether the link to a new pid namespace is there before anybody lives in it."""
+    done = subprocess.run(
+        ["unshare", "--pid", "readlink", "/proc/self/ns/pid_for_children"], capture_output=True, check=False
+    )
+    return _word(done.returncode == 0)
+
+
 def _word(there: bool) -> str:
     return "yes" if there else "no"
 
@@ -73,6 +81,7 @@ def features() -> dict[str, str]:
             "type vxlan id 1 dstport 4789", "type wireguard",
         )},
         "overlay in a user namespace": _overlay_in_a_user_namespace(),
+        "`pid_for_children` before the first child": _unborn_pid_namespace(),
         "time namespaces": _word(os.path.exists("/proc/self/ns/time")),
         "`mount_setattr`": _call(442),
         "`statmount`": _call(457),
