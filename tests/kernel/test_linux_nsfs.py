@@ -105,7 +105,7 @@ def test_questions_that_have_no_answer(opened: Callable[[int, str], int]) -> Non
 
 
 def test_pid_for_children_is_missing_until_the_first_child_or_is_already_another() -> None:
-    """unshare(CLONE_NEWPID) names the namespace, the first child brings it to life. Linux 6 shows no link until then."""
+    """unshare(CLONE_NEWPID) names the namespace, the first child brings it to life; Linux 6 shows no link before."""
     with unshared(CLONE_NEWPID) as pid:
         found = proc.namespaces(pid)
         assert found["pid"] == proc.namespaces("self")["pid"]
