@@ -14,8 +14,9 @@ from labkit.doctor import notice
 # Started in the background (`./lab test &`, `nohup`), we inherit that these are ignored, and every exec would hand it
 # on: to the scripts whose Ctrl-C is tested, and to containers that should find all signals as a fresh program does.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-if hasattr(signal, "SIGHUP"):  # Windows has none
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+for name in ("SIGHUP", "SIGQUIT"):
+    if hasattr(signal, name):  # Windows has neither
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 #: pictures are extra, and drawn from the same facts as the text
 PICTURES = ("text/html", "image/svg+xml")
