@@ -18,7 +18,7 @@ import socket
 
 from labkit.agent import look_files
 from labkit.agent.scene import Scene
-from labkit.linux import cgroup2, nsfs, ports, proc, syscalls
+from labkit.linux import cgroup_files, nsfs, ports, proc, syscalls
 from labkit.linux.constants import CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWUTS
 
 TYPE_CHECKING = False
@@ -222,7 +222,8 @@ def _cgroup(scene: Scene) -> tuple[list[Row], list[int]]:
         for directory, _, _ in os.walk(scene.cgroup):
             path = directory[len(scene.cgroup) :] or "/"
             rows.append({"path": path})
-            rows += [{"path": path, "file": name, "value": value} for name, value in cgroup2.limits(directory).items()]
+            limits = cgroup_files.limits(directory)
+            rows += [{"path": path, "file": name, "value": value} for name, value in limits.items()]
     return rows, []
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from shlex import quote
 
 from labkit.linux.calls import Intent, write_file
-from labkit.linux.cgroup2 import FRESH
-from labkit.steps.fact import CgroupMembership, Limit
+from labkit.linux.cgroup_files import FRESH
+from labkit.steps.fact import PROBES, CgroupMembership, Limit
 from labkit.steps.snapshot import Snapshot
 from labkit.steps.step import Step
 
@@ -175,20 +175,7 @@ class KillCgroup(Step):
     """
 
     path: str
-    probes = (
-        "processes",
-        "namespaces",
-        "mounts",
-        "uts",
-        "ipc",
-        "net",
-        "users",
-        "caps",
-        "root",
-        "time",
-        "cgroup",
-        "files",
-    )
+    probes = PROBES  # they take all that is theirs along
     no_way_back = "the dead do not come back"
     names_new_things = True  # or rather takes old ones away, whose numbers the kernel gives out again
 

@@ -25,26 +25,13 @@ from labkit.linux import mountinfo, names, proc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from labkit.linux.mountinfo import Mount
     from labkit.linux.proc import Pid, Root
 
-#: the files by which a cgroup is limited, and what they say in a new one
-FRESH = {
-    "cpu.max": "max 100000", "cpu.weight": "100", "cpuset.cpus": "", "cpuset.mems": "",
-    "memory.max": "max", "memory.high": "max", "memory.low": "0", "memory.min": "0", "memory.swap.max": "max",
-    "memory.oom.group": "0", "io.max": "", "io.weight": "default 100", "pids.max": "max",
-    "cgroup.freeze": "0", "cgroup.max.depth": "max", "cgroup.max.descendants": "max", "cgroup.subtree_control": "",
-}  # fmt: skip
-#: and those that tell what its processes have used
-COUNTERS = (
-    "cpu.stat", "memory.current", "memory.peak", "memory.swap.current", "memory.events", "io.stat", "pids.current",
-    "pids.events", "cgroup.events", "cpu.pressure", "memory.pressure", "io.pressure",
-)  # fmt: skip
 #: errno of a file that is not there: no such controller, or the cgroup is gone, or the kernel does not count that
-_ABSENT = (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP)
-
+ABSENT = (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP)
 _SIGKILL = 9
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -114,31 +101,9 @@ def procs(path: str) -> list[int]:
             found.update(int(line) for line in _read(f"{directory}/cgroup.procs").split())
         except OSError as error:
             # Gone meanwhile; or a threaded group, whose processes its nearest domain lists.
-            if error.errno not in _ABSENT:
+            if error.errno not in ABSENT:
                 raise
     return sorted(found - {0})
-
-
-def limits(path: str) -> dict[str, str]:
-    """What its files say, of those that say something else than in a new cgroup; nothing of one that is gone."""
-    texts = _texts(path, FRESH)
-    return {name: text for name in FRESH if (text := texts.get(name, FRESH[name]).strip()) != FRESH[name]}
-
-
-def counters(path: str) -> dict[str, str]:
-    """The texts of those of its `COUNTERS` that there are; nothing of one that is gone."""
-    return _texts(path, COUNTERS)
-
-
-def _texts(path: str, names_: Iterable[str]) -> dict[str, str]:
-    found = {}
-    for name in names_:
-        try:
-            found[name] = _read(f"{path}/{name}")
-        except OSError as error:
-            if error.errno not in _ABSENT:
-                raise
-    return found
 
 
 def populated(path: str) -> bool:

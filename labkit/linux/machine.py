@@ -76,9 +76,9 @@ def _used(processes: dict[str, Any]) -> dict[str, float]:
 
 def counters(pids: Pids) -> Answer:
     """What the files of each process's cgroup of version 2 count. Raises LookupError where that is not to be seen."""
-    from labkit.linux import cgroup2
+    from labkit.linux import cgroup2, cgroup_files
 
-    return {name: cgroup2.counters(cgroup2.own(pid)) for name, pid in pids.items()}
+    return {name: cgroup_files.counters(cgroup2.own(pid)) for name, pid in pids.items()}
 
 
 QUESTIONS: dict[str, Callable[[Pids], Answer]] = {

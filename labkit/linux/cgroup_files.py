@@ -1,0 +1,50 @@
+"""The files of a cgroup of version 2: what it may use, and what it has used, as the kernel writes it.
+
+Which of them there are depends on the controllers that the parents hand down, and on the kernel; the root has few.
+
+See: cgroups(7), the kernel's admin-guide/cgroup-v2.rst.
+"""
+
+from __future__ import annotations
+
+from labkit.linux.cgroup2 import ABSENT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: the files by which a cgroup is limited, and what they say in a new one
+FRESH = {
+    "cpu.max": "max 100000", "cpu.weight": "100", "cpuset.cpus": "", "cpuset.mems": "",
+    "memory.max": "max", "memory.high": "max", "memory.low": "0", "memory.min": "0", "memory.swap.max": "max",
+    "memory.oom.group": "0", "io.max": "", "io.weight": "default 100", "pids.max": "max",
+    "cgroup.freeze": "0", "cgroup.max.depth": "max", "cgroup.max.descendants": "max", "cgroup.subtree_control": "",
+}  # fmt: skip
+#: and those that tell what its processes have used
+COUNTERS = (
+    "cpu.stat", "memory.current", "memory.peak", "memory.swap.current", "memory.events", "io.stat", "pids.current",
+    "pids.events", "cgroup.events", "cpu.pressure", "memory.pressure", "io.pressure",
+)  # fmt: skip
+
+
+def limits(path: str) -> dict[str, str]:
+    """What its files say, of those that say something else than in a new cgroup; nothing of one that is gone."""
+    texts = _texts(path, FRESH)
+    return {name: text for name in FRESH if (text := texts.get(name, FRESH[name]).strip()) != FRESH[name]}
+
+
+def counters(path: str) -> dict[str, str]:
+    """The texts of those of its `COUNTERS` that there are; nothing of one that is gone."""
+    return _texts(path, COUNTERS)
+
+
+def _texts(path: str, names: Iterable[str]) -> dict[str, str]:
+    found = {}
+    for name in names:
+        try:
+            with open(f"{path}/{name}", encoding="ascii") as file:
+                found[name] = file.read()
+        except OSError as error:
+            if error.errno not in ABSENT:
+                raise
+    return found
