@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from labkit.cgroups.rosetta import Rosetta, rosetta
 from labkit.cgroups.usage import Usage
 from labkit.container.spec import Spec
 from labkit.linux.constants import SIGKILL
@@ -87,6 +88,15 @@ class Container(Shown):
     def usage(self) -> Usage:
         """What it has used until now: CPU seconds, bytes, counts. Raises HostDied when it has ended."""
         return self._engine.usage(self)
+
+    def rosetta(self, *which: str, values: bool = True) -> Rosetta:
+        """The files of its cgroups in version 2 and in version 1 side by side, with what they say at this moment.
+
+        `which`: names of files of version 2, or of controllers; without them all. Without `values` nothing is read,
+        and the table is the same on every machine. Raises HostDied when it has ended.
+        """
+        said = self._engine.counted("files", self) if values else {}
+        return rosetta(said.get("2", {}), said.get("1", {}), *which, values=values)
 
     def shell(self) -> object:
         """A terminal in it: a widget in a notebook, and the command for any other terminal as its text."""

@@ -31,7 +31,7 @@ from labkit.container.spec import Spec
 from labkit.container.terminal import Terminal
 from labkit.errors import HostDied, SpecError, StepError, errno_text
 from labkit.linux.constants import E2BIG, ENOENT, ENOTDIR
-from labkit.steps.backends.base import Backend, CallFailed, Ended, Part, Row, Start
+from labkit.steps.backends.base import Backend, CallFailed, Ended, Facts, Part, Row, Start
 from labkit.steps.call import Call
 from labkit.steps.explain import TABLE
 from labkit.steps.fact import Fact
@@ -258,6 +258,10 @@ class Engine:
 
     def usage(self, container: Container) -> Usage:
         """The counters of the container's cgroup at this moment."""
+        return Usage.parse(self.counted("counters", container))
+
+    def counted(self, question: str, container: Container) -> Facts:
+        """What the machine below says to a question about its cgroups. Raises HostDied when it has ended."""
         self.lab.check_open()
         if not container.spec.cgroup:
             raise SpecError("this lab has no cgroups: nobody counts what a container uses", look="labkit doctor")
@@ -267,9 +271,9 @@ class Engine:
                     container._machine_pid = looking.machine_pid(
                         container.name, container.pid, self.lab.backend.look([])
                     )
-                told = self.lab.backend.machine("counters", {container.name: container._machine_pid})
+                told = self.lab.backend.machine(question, {container.name: container._machine_pid})
                 if texts := told[container.name]:
-                    return Usage.parse(texts)
+                    return dict(texts)
         except (LookupError, ProcessLookupError):  # its cgroup is gone, or it is
             pass
         raise HostDied(f"container {container.name} has ended, and its counters with it", look="lab.run(...) again")

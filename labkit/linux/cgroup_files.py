@@ -7,6 +7,8 @@ See: cgroups(7), the kernel's admin-guide/cgroup-v2.rst.
 
 from __future__ import annotations
 
+import os
+
 from labkit.linux.cgroup2 import ABSENT
 
 TYPE_CHECKING = False
@@ -25,6 +27,7 @@ COUNTERS = (
     "cpu.stat", "memory.current", "memory.peak", "memory.swap.current", "memory.events", "io.stat", "pids.current",
     "pids.events", "cgroup.events", "cpu.pressure", "memory.pressure", "io.pressure",
 )  # fmt: skip
+_PIDS, _PAGE = ("cgroup.procs", "cgroup.threads", "tasks"), 4096
 
 
 def limits(path: str) -> dict[str, str]:
@@ -36,6 +39,19 @@ def limits(path: str) -> dict[str, str]:
 def counters(path: str) -> dict[str, str]:
     """The texts of those of its `COUNTERS` that there are; nothing of one that is gone."""
     return _texts(path, COUNTERS)
+
+
+def everything(path: str) -> dict[str, str]:
+    """What each of its files says that can be read, of either version: the first page of it, and no lists of pids."""
+    found = {}
+    for name in sorted(os.listdir(path)) if os.path.isdir(path) else ():
+        if name not in _PIDS:
+            try:
+                with open(f"{path}/{name}", encoding="ascii") as file:
+                    found[name] = file.read(_PAGE)
+            except OSError:  # a directory; one for writing only; gone
+                continue
+    return found
 
 
 def _texts(path: str, names: Iterable[str]) -> dict[str, str]:

@@ -81,6 +81,20 @@ def counters(pids: Pids) -> Answer:
     return {name: cgroup_files.counters(cgroup2.own(pid)) for name, pid in pids.items()}
 
 
+def files(pids: Pids) -> Answer:
+    """All that the files of each process's cgroups say, by version ("1", "2") and name of the file."""
+    from labkit.linux import cgroup_files, hierarchies
+
+    found: Answer = {}
+    for name, pid in pids.items():
+        found[name] = {}
+        for tree in hierarchies.read(pid):
+            texts = cgroup_files.everything(tree.directory) if tree.controllers or tree.version == 2 else {}
+            if texts:
+                found[name].setdefault(str(tree.version), {}).update(texts)
+    return found
+
+
 QUESTIONS: dict[str, Callable[[Pids], Answer]] = {
     "jobs": jobs,
     "memory": memory,
@@ -88,4 +102,5 @@ QUESTIONS: dict[str, Callable[[Pids], Answer]] = {
     "lives": lives,
     "shares": shares,
     "counters": counters,
+    "files": files,
 }
