@@ -95,7 +95,8 @@ class Container(Shown):
         `which`: names of files of version 2, or of controllers; without them all. Without `values` nothing is read,
         and the table is the same on every machine. Raises HostDied when it has ended.
         """
-        said = self._engine.counted("files", self) if values else {}
+        backend, name = self._engine.lab.backend, self.name
+        said = self._engine.counted(self, lambda pid: backend.machine("files", {name: pid})[name]) if values else {}
         return rosetta(said.get("2", {}), said.get("1", {}), *which, values=values)
 
     def shell(self) -> object:

@@ -7,9 +7,9 @@ This is `lab.run` without the images, volumes and networks that an engine also h
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from labkit.cgroups.usage import Usage
 from labkit.container import joining, looking, spec
@@ -31,7 +31,7 @@ from labkit.container.spec import Spec
 from labkit.container.terminal import Terminal
 from labkit.errors import HostDied, SpecError, StepError, errno_text
 from labkit.linux.constants import E2BIG, ENOENT, ENOTDIR
-from labkit.steps.backends.base import Backend, CallFailed, Ended, Facts, Part, Row, Start
+from labkit.steps.backends.base import Backend, CallFailed, Ended, Part, Row, Start
 from labkit.steps.call import Call
 from labkit.steps.explain import TABLE
 from labkit.steps.fact import Fact
@@ -41,6 +41,7 @@ from labkit.steps.snapshot import Snapshot
 
 #: why execve(2) failed: what a shell would exit with, and say
 _VERDICTS = {ENOENT: (127, "not found"), ENOTDIR: (127, "not found"), E2BIG: (126, "too many arguments")}
+T = TypeVar("T")
 
 
 class Ground(Protocol):
@@ -258,10 +259,12 @@ class Engine:
 
     def usage(self, container: Container) -> Usage:
         """The counters of the container's cgroup at this moment."""
-        return Usage.parse(self.counted("counters", container))
+        name = container.name
+        texts = self.counted(container, lambda pid: self.lab.backend.machine("counters", {name: pid})[name])
+        return Usage.parse(texts)
 
-    def counted(self, question: str, container: Container) -> Facts:
-        """What the machine below says to a question about its cgroups. Raises HostDied when it has ended."""
+    def counted(self, container: Container, ask: Callable[[int], T]) -> T:
+        """What `ask` finds by the number that the machine knows the container's first process by."""
         self.lab.check_open()
         if not container.spec.cgroup:
             raise SpecError("this lab has no cgroups: nobody counts what a container uses", look="labkit doctor")
@@ -271,9 +274,8 @@ class Engine:
                     container._machine_pid = looking.machine_pid(
                         container.name, container.pid, self.lab.backend.look([])
                     )
-                told = self.lab.backend.machine(question, {container.name: container._machine_pid})
-                if texts := told[container.name]:
-                    return dict(texts)
+                if found := ask(container._machine_pid):
+                    return found
         except (LookupError, ProcessLookupError):  # its cgroup is gone, or it is
             pass
         raise HostDied(f"container {container.name} has ended, and its counters with it", look="lab.run(...) again")
