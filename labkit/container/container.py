@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from labkit.cgroups.limits import Limits
 from labkit.cgroups.rosetta import Rosetta, rosetta
 from labkit.cgroups.usage import Usage
 from labkit.container.spec import Spec
@@ -35,6 +36,7 @@ class Container(Shown):
         self._output: tuple[str, str] = ("", "")
         self._machine_pid: int | None = None  # found when it is asked for
         self._generation = engine.lab.generation
+        self._limits: Limits | None = None  # set by the engine where it was started with some
 
     @property
     def stdout(self) -> str:
@@ -88,6 +90,15 @@ class Container(Shown):
     def usage(self) -> Usage:
         """What it has used until now: CPU seconds, bytes, counts. Raises HostDied when it has ended."""
         return self._engine.usage(self)
+
+    def limits(self, **changes: Any) -> Limits:
+        """Change limits while it runs, by the names of `Limits`; None takes one away. Returns those now in force.
+
+        In force when this returns. One that it already exceeds is refused on version 1 (EBUSY) if the kernel cannot
+        take enough back; version 2 writes it down, takes back what it can, and kills. Raises SpecError where it was
+        started without ``limits=``.
+        """
+        return self._engine.limit(self, changes)
 
     def rosetta(self, *which: str, values: bool = True) -> Rosetta:
         """The files of its cgroups in version 2 and in version 1 side by side, with what they say at this moment.
