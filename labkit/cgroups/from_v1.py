@@ -13,9 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from labkit.cgroups import vocabulary
+from labkit.linux.cgroup_files import NO_LIMIT
 
-#: no limit, as a byte limit of version 1 reads once -1 was written: the most pages there can be
-UNLIMITED = 2**63 - 4096
 _FROZEN = {"THAWED": "0", "FREEZING": "1", "FROZEN": "1"}
 _CEILINGS = ("rbps", "wbps", "riops", "wiops")
 
@@ -45,7 +44,7 @@ def weight(shares: int) -> int:
 
 
 def _unlimited(text: str) -> str:
-    return "max" if int(text) < 0 or int(text) >= UNLIMITED else text
+    return "max" if int(text) < 0 or int(text) >= int(NO_LIMIT) else text
 
 
 def _swap(both: str, memory: str | None) -> str | None:

@@ -24,6 +24,7 @@ from labkit.cgroups import from_v1, vocabulary
 from labkit.cgroups.pairs import pairs
 from labkit.cgroups.translation import to_v1
 from labkit.errors import SpecError
+from labkit.linux.cgroup_files import NO_LIMIT
 from labkit.steps.display import Shown
 
 Texts = Mapping[str, str]
@@ -34,7 +35,7 @@ RELATIONS: Mapping[str, str] = {
     "cpu.max": "two files in version 1, in microseconds too; no limit is max in the one, -1 in the other",
     "cpu.weight": "100 in version 2 is 1024 in version 1: what a group has by itself",
     "cpu.stat": "version 1 counts in nanoseconds; time and periods are in the files of two controllers there",
-    "memory.max": f"no limit is max in version 2, -1 when written in version 1, and {from_v1.UNLIMITED} when read",
+    "memory.max": f"no limit is max in version 2, -1 when written in version 1, and {NO_LIMIT} when read",
     "memory.swap.max": "version 1 limits memory and swap together: its number is memory.max + memory.swap.max",
     "memory.swap.current": "memory.memsw.usage_in_bytes of version 1 is memory and swap together",
     "memory.stat": "version 1 counts without total_ what is the group's alone, version 2 always what is below it, too",

@@ -24,11 +24,11 @@ FRESH = {
     "memory.oom.group": "0", "io.max": "", "io.weight": "default 100", "pids.max": "max",
     "cgroup.freeze": "0", "cgroup.max.depth": "max", "cgroup.max.descendants": "max", "cgroup.subtree_control": "",
 }  # fmt: skip
-_NO_LIMIT = "9223372036854771712"  # the most whole pages that a signed 64-bit number of bytes holds
+NO_LIMIT = "9223372036854771712"  #: of version 1: the most whole pages that a signed 64-bit number of bytes holds
 #: the same for version 1; what is None there is what the cgroup above said when this one was made
 FRESH_V1 = {
     "cpu.cfs_quota_us": "-1", "cpu.cfs_period_us": "100000", "cpu.shares": "1024", "cpuset.cpus": None,
-    "cpuset.mems": None, "memory.limit_in_bytes": _NO_LIMIT, "memory.memsw.limit_in_bytes": _NO_LIMIT,
+    "cpuset.mems": None, "memory.limit_in_bytes": NO_LIMIT, "memory.memsw.limit_in_bytes": NO_LIMIT,
     "blkio.throttle.read_bps_device": "", "blkio.throttle.write_bps_device": "",
     "blkio.throttle.read_iops_device": "", "blkio.throttle.write_iops_device": "",
     "pids.max": "max", "freezer.state": "THAWED",

@@ -9,6 +9,7 @@ from labkit.cgroups.pairs import pairs
 from labkit.cgroups.rosetta import NOTE, Rosetta, rosetta
 from labkit.cgroups.translation import to_v1
 from labkit.errors import SpecError
+from labkit.linux.cgroup_files import NO_LIMIT
 from labkit.view.tables import rosetta_html
 
 V2 = {
@@ -23,7 +24,7 @@ V2 = {
 HYBRID = {
     "cpu.cfs_quota_us": "-1\n", "cpu.cfs_period_us": "100000\n", "cpu.shares": "1024\n", "cpuacct.usage": "1500000\n",
     "cpu.stat": "nr_periods 5\nnr_throttled 3\nthrottled_time 7000\n",
-    "memory.limit_in_bytes": f"{from_v1.UNLIMITED}\n", "memory.usage_in_bytes": "4096\n",
+    "memory.limit_in_bytes": f"{NO_LIMIT}\n", "memory.usage_in_bytes": "4096\n",
     "memory.failcnt": "4\n", "freezer.state": "FREEZING\n",
     "memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n",
     "blkio.throttle.io_service_bytes_recursive": "8:0 Read 1\n8:0 Write 2\n8:0 Sync 3\n8:0 Total 3\nTotal 3\n",
@@ -57,7 +58,7 @@ def test_on_a_hybrid_machine_the_values_of_version_1_are_read_and_the_other_side
     assert shown["cpu.stat usage_usec"] == ("1499", "1500000"), "there it is in both"
     assert shown["cpu.stat nr_throttled"] == ("(3)", "3")
     assert shown["cpu.stat throttled_usec"] == ("(7)", "7000")
-    assert shown["memory.max"] == ("(max)", str(from_v1.UNLIMITED))
+    assert shown["memory.max"] == ("(max)", NO_LIMIT)
     assert shown["memory.events max"] == ("(4)", "4")
     assert shown["cgroup.freeze"] == ("(1)", "FREEZING")
     assert shown["io.stat wbytes"] == ("(8:0 2)", "8:0 2")
@@ -119,7 +120,7 @@ def test_there_and_back_again_for_two_that_depend_on_each_other() -> None:
 
 def test_what_version_1_has_by_itself_is_what_version_2_has_by_itself() -> None:
     assert from_v1.limit("cpu.weight", {"cpu.shares": "1024"}) == "100"
-    assert from_v1.limit("memory.max", {"memory.limit_in_bytes": str(from_v1.UNLIMITED)}) == "max"
+    assert from_v1.limit("memory.max", {"memory.limit_in_bytes": NO_LIMIT}) == "max"
     assert from_v1.limit("io.max", dict.fromkeys(vocabulary.file("io.max").v1[1], "")) == ""
     assert from_v1.limit("cpu.max", {"cpu.cfs_quota_us": "-1"}) is None, "a half is no limit"
     assert from_v1.limit("memory.high", HYBRID) is None

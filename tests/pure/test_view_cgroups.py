@@ -67,6 +67,17 @@ version 1: memory
     )
 
 
+def test_trees_of_version_1_in_which_all_is_the_same_stand_together() -> None:
+    facts: list[Fact] = [Cgroup(f"{tree}:{path}") for tree in ("cpuset", "memory", "pids") for path in ("/", "/c1")]
+    assert [line for line in str(cgroup_tree(facts)).splitlines() if "version" in line] == [
+        "version 1: cpuset; memory; pids"
+    ]
+    apart = str(cgroup_tree([*facts, Limit("memory:/c1", "memory.limit_in_bytes", "1")]))
+    assert "version 1: cpuset; pids" in apart and "version 1: memory" in apart
+    counted = str(cgroup_tree(facts, usage={"pids:/c1": Usage(processes=1)}))
+    assert "version 1: cpuset; memory" in counted and "version 1: pids" in counted
+
+
 def test_on_a_hybrid_machine_a_process_stands_in_each_tree_that_it_is_in() -> None:
     lines = [line for line in str(cgroup_tree([*V2, *V1])).splitlines() if "─ c1" in line]
     assert [line.endswith("  c1") for line in lines] == [True, False, True], "version 2, cpu, memory"

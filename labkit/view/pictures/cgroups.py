@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import zip_longest
 
 from labkit.cgroups.usage import Usage
@@ -27,16 +28,23 @@ def cgroup_tree(source: Source, *, since: Snapshot | None = None, usage: Mapping
 
     `usage` adds what each has used, by the name of the cgroup (`labkit.container.metering` asks a lab for it).
     """
-    now = look(source, PROBES)
-    trees = nodes(now, None if since is None else look(since, PROBES))
-    signs = since is not None
-    count = sum(map(len, trees.values()))
-    described = f"{count} cgroups in {len(trees)} trees, with controllers, limits and processes."
+    found = nodes(look(source, PROBES), None if since is None else look(since, PROBES))
+    trees, signs = _together(found, usage or {}), since is not None
+    described = (
+        f"{sum(map(len, found.values()))} cgroups in {len(found)} trees, with controllers, limits and processes."
+    )
     return Picture(_TITLE, described, _text(trees, usage or {}, signs), _draw(trees, usage or {}, signs))
 
 
-def _heading(tree: str) -> str:
-    return f"version 1: {clean(tree)}" if tree else "version 2"
+def _together(found: Mapping[str, list[Node]], usage: Mapping[str, Usage]) -> dict[str, list[Node]]:
+    """By heading; trees of version 1 in which all is the same stand under one."""
+    alike: dict[object, list[str]] = {}
+    for tree, branch in found.items():
+        said = tuple((replace(node, tree=""), usage.get(node.name)) for node in branch) if tree else ""
+        alike.setdefault(repr(said), []).append(tree)
+    if list(found) == [""]:
+        return {"": found[""]}
+    return {f"version 1: {'; '.join(names)}" if names[0] else "version 2": found[names[0]] for names in alike.values()}
 
 
 def _cells(node: Node, usage: Mapping[str, Usage]) -> tuple[list[Line], ...]:
@@ -92,9 +100,9 @@ def _text(trees: Mapping[str, list[Node]], usage: Mapping[str, Usage], signs: bo
     shown = _columns(trees, usage)
     lines: list[list[str]] = [[*[" "] * signs, *(_HEADS[number] for number in shown)]]
     headings: dict[int, str] = {}
-    for tree, branch in trees.items():
-        if len(trees) > 1 or tree:
-            headings[len(lines)] = _heading(tree)
+    for heading, branch in trees.items():
+        if heading:
+            headings[len(lines)] = clean(heading)
         for index, node in enumerate(branch):
             lines += _rows(node, branch[index + 1 : index + 2], usage, shown, signs)
     printed = grid(lines, most=120)
@@ -137,9 +145,9 @@ def _draw(trees: Mapping[str, list[Node]], usage: Mapping[str, Usage], signs: bo
     for number, x in at.items():
         svg.text(x, 14, _HEADS[number], css="lk-strong")
     y = LINE
-    for tree, branch in trees.items():
-        if len(trees) > 1 or tree:
-            svg.text(left, y + 18, _heading(tree), css="lk-dim lk-strong")
+    for heading, branch in trees.items():
+        if heading:
+            svg.text(left, y + 18, shorten(heading, 80), css="lk-dim lk-strong")
             y += LINE + 4
         knees: list[float] = []
         for node in branch:
