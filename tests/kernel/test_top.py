@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from stage import ROOT, SUDO_RULE, grant, play
 
 from labkit import Lab
 
@@ -41,7 +43,7 @@ def test_it_sees_what_each_container_uses(lab: Lab) -> None:
 
 
 def test_a_lab_without_cgroups_is_seen_by_its_processes(lab: Lab) -> None:
-    if lab.limits.cgroups:
+    if lab.lacking.cgroups:
         pytest.skip("this lab has cgroups")
     lab.run("busybox", ["sh", "-c", "sleep 1000 & sleep 1000 & wait"], name="web", detach=True)
     [row] = [row for row in told() if row["container"] == "sh"]
@@ -59,6 +61,37 @@ def test_who_has_ended_is_gone_from_it(lab: Lab) -> None:
     lab.run("busybox", ["sleep", "1000"], name="top-again", detach=True)
     lab.close()
     assert "top-again" not in {row["container"] for row in told()}
+
+
+#: a lab with one container, and what a look at it says
+WATCHED = """
+from labkit import Lab
+from labkit.top.meter import Meter
+with Lab() as lab:
+    lab.run("busybox", ["sh", "-c", "sleep 1000 & sleep 1000 & wait"], name="web", detach=True)
+    meter = Meter()
+    meter.look()
+    rows = [[row.container, row.processes, row.cpu_percent is not None] for row in meter.look()]
+    print(json.dumps([lab.info["way"], lab.lacking.cgroups, meter.labs, rows]))
+"""
+elsewhere = pytest.mark.skipif(
+    os.geteuid() != 0 or not all(place.stat().st_mode & 0o005 == 0o005 for place in (ROOT, *ROOT.parents)),
+    reason="the stage needs root, and a checkout that others can read",
+)
+
+
+@elsewhere
+@pytest.mark.skipif(not shutil.which("sudo"), reason="sudo is not installed here")
+def test_who_has_a_lab_through_sudo_sees_it_where_it_is_roots() -> None:
+    assert play(WATCHED, SUDO_RULE) == ["sudo", True, ["lab-1"], [["web", 3, True]]]
+
+
+@elsewhere
+@pytest.mark.skipif(not shutil.which("newuidmap"), reason="uidmap is not installed here")
+def test_who_has_no_cgroups_sees_the_processes_of_a_rootless_lab() -> None:
+    way, cgroups, labs, rows = play(WATCHED, grant("student"))
+    assert (way, labs) == ("rootless", ["lab-1"])
+    assert rows == [["web" if cgroups else "sh", 3, True]]
 
 
 class Screen:
