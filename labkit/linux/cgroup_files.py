@@ -1,4 +1,4 @@
-"""The files of a cgroup of version 2: what it may use, and what it has used, as the kernel writes it.
+"""The files of a cgroup: what it may use, and what it has used, as the kernel writes it.
 
 Which of them there are depends on the controllers that the parents hand down, and on the kernel; the root has few.
 
@@ -7,13 +7,16 @@ See: cgroups(7), the kernel's admin-guide/cgroup-v2.rst.
 
 from __future__ import annotations
 
+from labkit.linux import hierarchies
 from labkit.linux.cgroup2 import ABSENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: the files by which a cgroup is limited, and what they say in a new one
+    from labkit.linux.proc import Pid, Root
+
+#: the files of version 2 by which a cgroup is limited, and what they say in a new one
 FRESH = {
     "cpu.max": "max 100000", "cpu.weight": "100", "cpuset.cpus": "", "cpuset.mems": "",
     "memory.max": "max", "memory.high": "max", "memory.low": "0", "memory.min": "0", "memory.swap.max": "max",
@@ -25,6 +28,14 @@ COUNTERS = (
     "cpu.stat", "memory.current", "memory.peak", "memory.swap.current", "memory.events", "io.stat", "pids.current",
     "pids.events", "cgroup.events", "cpu.pressure", "memory.pressure", "io.pressure",
 )  # fmt: skip
+#: the same of version 1, by controller
+OLD_COUNTERS = {
+    "cpu": ("cpu.stat",), "cpuacct": ("cpuacct.usage", "cpuacct.usage_user", "cpuacct.usage_sys"),
+    "memory": (
+        "memory.usage_in_bytes", "memory.max_usage_in_bytes", "memory.failcnt", "memory.oom_control", "memory.stat",
+    ),
+    "blkio": ("blkio.throttle.io_service_bytes_recursive",), "pids": ("pids.current", "pids.events"),
+}  # fmt: skip
 
 
 def limits(path: str) -> dict[str, str]:
@@ -33,9 +44,17 @@ def limits(path: str) -> dict[str, str]:
     return {name: text for name in FRESH if (text := texts.get(name, FRESH[name]).strip()) != FRESH[name]}
 
 
-def counters(path: str) -> dict[str, str]:
-    """The texts of those of its `COUNTERS` that there are; nothing of one that is gone."""
-    return _texts(path, COUNTERS)
+def counters(pid: Pid, root: Root = "/proc") -> list[tuple[str, str]]:
+    """(name, path) of the files that count what the cgroup of a process uses, in all trees where it has its own.
+
+    Not all of them need be there. One name may be told twice: ``cpu.stat`` of version 2 tells the time used, and
+    that of version 1, where the controller is, the periods. Raises LookupError where no cgroup of it is to be seen.
+    """
+    found = []
+    for tree in hierarchies.own(pid, root):
+        old = tuple(name for controller in tree.controllers for name in OLD_COUNTERS.get(controller, ()))
+        found += [(name, f"{tree.directory}/{name}") for name in (COUNTERS if tree.version == 2 else old)]
+    return found
 
 
 def _texts(path: str, names: Iterable[str]) -> dict[str, str]:
