@@ -20,6 +20,7 @@ from labkit.steps.fact import PROBES, Fact
 
 if TYPE_CHECKING:
     from labkit.container.engine import Engine
+    from labkit.container.watching import Watch
 
 
 class Container(Shown):
@@ -87,6 +88,12 @@ class Container(Shown):
     def usage(self) -> Usage:
         """What it has used until now: CPU seconds, bytes, counts. Raises HostDied when it has ended."""
         return self._engine.usage(self)
+
+    def watch(self, *, hz: float = 10) -> Watch:
+        """Its counters `hz` times a second, and what happens in between, until it ends or nobody holds the watch."""
+        from labkit.container import watching  # makes system calls: of no use where this lab is a recording
+
+        return watching.watch(self._engine, self, hz)
 
     def shell(self) -> object:
         """A terminal in it: a widget in a notebook, and the command for any other terminal as its text."""
