@@ -22,6 +22,7 @@ from labkit.steps.fact import PROBES, Fact
 
 if TYPE_CHECKING:
     from labkit.container.engine import Engine
+    from labkit.container.watching import Watch
 
 
 class Container(Shown):
@@ -90,6 +91,12 @@ class Container(Shown):
     def usage(self) -> Usage:
         """What it has used until now: CPU seconds, bytes, counts. Raises HostDied when it has ended."""
         return self._engine.usage(self)
+
+    def watch(self, *, hz: float = 10) -> Watch:
+        """Its counters `hz` times a second, and what happens in between, until it ends or nobody holds the watch."""
+        from labkit.container import watching  # makes system calls: of no use where this lab is a recording
+
+        return watching.watch(self._engine, self, hz)
 
     def limits(self, **changes: Any) -> Limits:
         """Change limits while it runs, by the names of `Limits`; None takes one away. Returns those now in force.

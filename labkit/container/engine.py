@@ -29,6 +29,7 @@ from labkit.container.arguments import (
 from labkit.container.container import Container
 from labkit.container.lacking import Lacking
 from labkit.container.names import image_of, name_of
+from labkit.container.sampler import Sampler
 from labkit.container.spec import Spec
 from labkit.container.terminal import Terminal
 from labkit.errors import HostDied, SpecError, StepError, errno_text
@@ -70,10 +71,12 @@ class Engine:
     def __init__(self, lab: Ground) -> None:
         self.lab = lab
         self.containers: dict[str, Container] = {}
+        self.sampler = Sampler()
         self._numbers = itertools.count(1)
 
     def reset(self) -> None:
         """All of them are gone with their lab host."""
+        self.sampler.end()
         for container in list(self.containers.values()):
             container._ended(Ended(-9))
         self.containers.clear()

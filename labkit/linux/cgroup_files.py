@@ -15,9 +15,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from labkit.linux.proc import Pid, Root
+
 #: errno of a file that is not there: no such controller, or the cgroup is gone, or the kernel does not count that
 ABSENT = (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP)
-#: the files by which a cgroup is limited, and what they say in a new one
+#: the files of version 2 by which a cgroup is limited, and what they say in a new one
 FRESH = {
     "cpu.max": "max 100000", "cpu.weight": "100", "cpuset.cpus": "", "cpuset.mems": "",
     "memory.max": "max", "memory.high": "max", "memory.low": "0", "memory.min": "0", "memory.swap.max": "max",
@@ -38,6 +40,14 @@ COUNTERS = (
     "cpu.stat", "memory.current", "memory.peak", "memory.swap.current", "memory.events", "io.stat", "pids.current",
     "pids.events", "cgroup.events", "cpu.pressure", "memory.pressure", "io.pressure",
 )  # fmt: skip
+#: the same of version 1, by controller
+OLD_COUNTERS = {
+    "cpu": ("cpu.stat",), "cpuacct": ("cpuacct.usage", "cpuacct.usage_user", "cpuacct.usage_sys"),
+    "memory": (
+        "memory.usage_in_bytes", "memory.max_usage_in_bytes", "memory.failcnt", "memory.oom_control", "memory.stat",
+    ),
+    "blkio": ("blkio.throttle.io_service_bytes_recursive",), "pids": ("pids.current", "pids.events"),
+}  # fmt: skip
 _PIDS, _PAGE = ("cgroup.procs", "cgroup.threads", "tasks"), 4096
 
 
@@ -54,9 +64,21 @@ def limits_v1(path: str, above: str) -> dict[str, str]:
     return {name: text.strip() for name, text in texts.items() if text.strip() != fresh[name].strip()}
 
 
-def counters(path: str) -> dict[str, str]:
-    """The texts of those of its `COUNTERS` that there are; nothing of one that is gone."""
-    return _texts(path, COUNTERS)
+def counters(pid: Pid, root: Root = "/proc") -> list[tuple[str, str]]:
+    """(name, path) of the files that count what the cgroup of a process uses, in all trees where it has its own.
+
+    Not all of them need be there. One name may be told twice: ``cpu.stat`` of version 2 tells the time used, and
+    that of version 1, where the controller is, the periods. Raises LookupError where no cgroup of it is to be seen.
+    """
+    from labkit.linux import hierarchies  # which stands on this one
+
+    trees = hierarchies.own(pid, root)
+    return [(name, f"{tree.directory}/{name}") for tree in trees for name in counting(tree.version, tree.controllers)]
+
+
+def counting(version: int, controllers: Iterable[str]) -> tuple[str, ...]:
+    """The names of the files that count in a tree of this version with these controllers."""
+    return COUNTERS if version == 2 else tuple(name for each in controllers for name in OLD_COUNTERS.get(each, ()))
 
 
 def everything(path: str) -> dict[str, str]:

@@ -23,12 +23,12 @@ MACHINES = "/run/labkit"  #: where root's labs are, and those that a sudo rule h
 
 @dataclass(frozen=True)
 class Found:
-    """A container: its cgroup of version 2, or where the lab has none its first process and all below that."""
+    """A container: its cgroups, that of version 2 first; where the lab has none, its processes, the first one first."""
 
     lab: str
     run: str
     name: str
-    cgroup: str = ""
+    cgroups: tuple[str, ...] = ()
     pids: tuple[int, ...] = ()
 
 
@@ -67,20 +67,24 @@ def containers(lab: Journal) -> list[Found]:
         places = [str(line["cgroup"]) for line in lab.lines() if "cgroup" in line]
     except OSError:
         return []
-    there = [path for path in places if os.path.exists(f"{path}/cgroup.events")]  # version 1 has no such file
-    if not there:
+    new = [path for path in places if os.path.exists(f"{path}/cgroup.events")]  # version 1 has no such file
+    if not new:
         return sorted(_uncounted(lab), key=lambda found: found.name)
-    inside = [host for path in there for host in _below(path)]
+    old = [path for path in places if path not in new]
     return [
-        Found(lab.name, lab.directory, os.path.basename(path), path)
-        for host in inside for path in _below(host) if os.path.basename(path) != HOST
+        Found(lab.name, lab.directory, name, (f"{new[0]}/{host}/{name}", *_there(old, f"{host}/{name}")))
+        for host in _below(new[0]) for name in _below(f"{new[0]}/{host}") if name != HOST
     ]  # fmt: skip
+
+
+def _there(places: list[str], name: str) -> list[str]:
+    return [f"{place}/{name}" for place in places if os.path.isdir(f"{place}/{name}")]
 
 
 def _below(path: str) -> list[str]:
     try:
         with os.scandir(path) as entries:
-            return sorted(entry.path for entry in entries if entry.is_dir(follow_symlinks=False))
+            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
     except OSError:
         return []
 

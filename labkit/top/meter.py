@@ -9,13 +9,17 @@ from __future__ import annotations
 import os
 import time
 
+from labkit.cgroups import from_v1
 from labkit.cgroups.samples import Sample
 from labkit.cgroups.usage import Usage
 from labkit.linux import cgroup2, cgroup_files, proc
+from labkit.linux.held import Held
 from labkit.top import finding
 from labkit.top.finding import Found
 from labkit.top.rates import Look, Row, row
 
+_LIMITS, _OLD_LIMITS = ("memory.max", "pids.max"), ("memory.limit_in_bytes", "pids.max")
+_OLD_COUNTERS = cgroup_files.counting(1, cgroup_files.OLD_COUNTERS)  # in each tree those that there are
 _TICKS = os.sysconf("SC_CLK_TCK")
 _Key = tuple[str, str, int]  # run directory, name, first process
 
@@ -35,7 +39,7 @@ class Meter:
         rows = []
         for found in (found for lab in running for found in finding.containers(lab)):
             try:
-                first, seen = _counted(found) if found.cgroup else _added_up(found)
+                first, seen = _counted(found) if found.cgroups else _added_up(found)
             except (OSError, LookupError):  # it has ended meanwhile
                 continue
             key = (found.run, found.name, first)
@@ -46,13 +50,18 @@ class Meter:
 
 
 def _counted(found: Found) -> tuple[int, Look]:
-    """By its cgroup. Raises LookupError for one in which nobody lives."""
-    pids = cgroup2.procs(found.cgroup)
+    """By its cgroups. Raises LookupError where nobody lives in them."""
+    new, *old = found.cgroups
+    pids = cgroup2.procs(new)
     if not pids:
-        raise LookupError(found.cgroup)
-    sample = Sample(time.time(), Usage.parse(cgroup_files.counters(found.cgroup)))
-    limits = cgroup_files.limits(found.cgroup)
-    return pids[0], Look(sample, _number(limits.get("memory.max")), _number(limits.get("pids.max")), len(pids))
+        raise LookupError(new)
+    files = [(name, f"{new}/{name}") for name in (*cgroup_files.COUNTERS, *_LIMITS)]
+    files += [(name, f"{path}/{name}") for path in old for name in (*_OLD_COUNTERS, *_OLD_LIMITS)]
+    with Held(files) as held:
+        at, texts = time.time(), held.texts()
+    memory = texts.get("memory.max") or from_v1.limit("memory.max", texts)
+    sample = Sample(at, Usage.parse(texts))
+    return pids[0], Look(sample, _number(memory), _number(texts.get("pids.max")), len(pids))
 
 
 def _added_up(found: Found) -> tuple[int, Look]:
@@ -63,4 +72,5 @@ def _added_up(found: Found) -> tuple[int, Look]:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() else None
+    """What a limit says; None for ``max``."""
+    return int(text) if text and text.strip().isdigit() else None

@@ -14,6 +14,7 @@ from labkit import cli
 from labkit.agent import journal
 from labkit.cgroups.samples import Sample
 from labkit.cgroups.usage import Usage
+from labkit.linux import cgroup_files
 from labkit.top import finding, screen, table
 from labkit.top.meter import Meter
 from labkit.top.rates import Look, Row, row
@@ -152,9 +153,25 @@ def test_the_labs_that_run_are_found_and_the_dead_are_not(place: Path) -> None:
 def test_a_container_is_a_cgroup_below_the_lab_hosts_which_is_none_itself(place: Path) -> None:
     cgroup = lab(place, "web", "db")
     [found] = finding.labs()
-    assert [(each.name, each.cgroup) for each in finding.containers(found)] == [
-        ("db", f"{cgroup}/h1/db"), ("web", f"{cgroup}/h1/web"),
+    old = place / "version 1/h1/web"
+    old.mkdir(parents=True)
+    assert [(each.name, each.cgroups) for each in finding.containers(found)] == [
+        ("db", (f"{cgroup}/h1/db",)), ("web", (f"{cgroup}/h1/web", str(old))),
     ]  # fmt: skip
+
+
+def test_what_is_counted_and_limited_in_version_1_is_seen_as_well(place: Path) -> None:
+    cgroup = lab(place, "web")
+    (cgroup / "h1/web/cgroup.procs").write_text("17\n")
+    (cgroup / "h1/web/cpu.stat").write_text("usage_usec 1000000\n")
+    old = place / "version 1/h1/web"
+    old.mkdir(parents=True)
+    for name, text in (("memory.usage_in_bytes", "4096"), ("memory.limit_in_bytes", "8192"), ("pids.max", "max")):
+        (old / name).write_text(f"{text}\n")
+    [row] = Meter().look()
+    assert (row.memory, row.memory_max, row.processes_max) == (4096, 8192, None)
+    (old / "memory.limit_in_bytes").write_text(f"{cgroup_files.NO_LIMIT}\n")
+    assert Meter().look()[0].memory_max is None
 
 
 def test_a_container_that_ends_while_one_looks_is_left_out(place: Path) -> None:
