@@ -25,7 +25,7 @@ from labkit.agent import actor, host, journal, look, rootless, wire
 from labkit.agent.delegation import hand_down, home
 from labkit.agent.trees import Trees
 from labkit.agent.window import Window
-from labkit.linux import cgroup2, mountinfo, proc, syscalls, titles
+from labkit.linux import cgroup2, kernel_log, mountinfo, proc, syscalls, titles
 from labkit.linux.constants import (
     AT_EMPTY_PATH,
     AT_FDCWD,
@@ -223,6 +223,8 @@ class Supervisor:
                 return self.open_trees()
             if what == "look":
                 return self.look(message["probes"])
+            if what == "killed":
+                return dict(kernel_log.killed(os.path.basename(self.cgroup))), []
         except OSError as error:
             return _error(error), []
         return {"error": [errno.EINVAL, f"no such request: {what}", ""]}, []

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from labkit.cgroups.limits import Limits
+from labkit.cgroups.rosetta import Rosetta, rosetta
 from labkit.cgroups.usage import Usage
 from labkit.container.spec import Spec
 from labkit.linux.constants import SIGKILL
@@ -21,6 +22,7 @@ from labkit.steps.fact import PROBES, Fact
 
 if TYPE_CHECKING:
     from labkit.container.engine import Engine
+    from labkit.container.watching import Watch
 
 
 class Container(Shown):
@@ -90,6 +92,12 @@ class Container(Shown):
         """What it has used until now: CPU seconds, bytes, counts. Raises HostDied when it has ended."""
         return self._engine.usage(self)
 
+    def watch(self, *, hz: float = 10) -> Watch:
+        """Its counters `hz` times a second, and what happens in between, until it ends or nobody holds the watch."""
+        from labkit.container import watching  # makes system calls: of no use where this lab is a recording
+
+        return watching.watch(self._engine, self, hz)
+
     def limits(self, **changes: Any) -> Limits:
         """Change limits while it runs, by the names of `Limits`; None takes one away. Returns those now in force.
 
@@ -98,6 +106,16 @@ class Container(Shown):
         started without ``limits=``.
         """
         return self._engine.limit(self, changes)
+
+    def rosetta(self, *which: str, values: bool = True) -> Rosetta:
+        """The files of its cgroups in version 2 and in version 1 side by side, with what they say at this moment.
+
+        `which`: names of files of version 2, or of controllers; without them all. Without `values` nothing is read,
+        and the table is the same on every machine. Raises HostDied when it has ended.
+        """
+        backend, name = self._engine.lab.backend, self.name
+        said = self._engine.counted(self, lambda pid: backend.machine("files", {name: pid})[name]) if values else {}
+        return rosetta(said.get("2", {}), said.get("1", {}), *which, values=values)
 
     def shell(self) -> object:
         """A terminal in it: a widget in a notebook, and the command for any other terminal as its text."""

@@ -7,9 +7,9 @@ This is `lab.run` without the images, volumes and networks that an engine also h
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from labkit.cgroups.hold import Held
 from labkit.cgroups.limits import Limits
@@ -29,6 +29,7 @@ from labkit.container.arguments import (
 from labkit.container.container import Container
 from labkit.container.lacking import Lacking
 from labkit.container.names import image_of, name_of
+from labkit.container.sampler import Sampler
 from labkit.container.spec import Spec
 from labkit.container.terminal import Terminal
 from labkit.errors import HostDied, SpecError, StepError, errno_text
@@ -44,6 +45,7 @@ from labkit.steps.step import Step
 
 #: why execve(2) failed: what a shell would exit with, and say
 _VERDICTS = {ENOENT: (127, "not found"), ENOTDIR: (127, "not found"), E2BIG: (126, "too many arguments")}
+T = TypeVar("T")
 
 
 class Ground(Protocol):
@@ -69,10 +71,12 @@ class Engine:
     def __init__(self, lab: Ground) -> None:
         self.lab = lab
         self.containers: dict[str, Container] = {}
+        self.sampler = Sampler()
         self._numbers = itertools.count(1)
 
     def reset(self) -> None:
         """All of them are gone with their lab host."""
+        self.sampler.end()
         for container in list(self.containers.values()):
             container._ended(Ended(-9))
         self.containers.clear()
@@ -299,6 +303,12 @@ class Engine:
 
     def usage(self, container: Container) -> Usage:
         """The counters of the container's cgroup at this moment."""
+        name = container.name
+        texts = self.counted(container, lambda pid: self.lab.backend.machine("counters", {name: pid})[name])
+        return Usage.parse(texts)
+
+    def counted(self, container: Container, ask: Callable[[int], T]) -> T:
+        """What `ask` finds by the number that the machine knows the container's first process by."""
         self.lab.check_open()
         if not container.spec.cgroup:
             raise SpecError("this lab has no cgroups: nobody counts what a container uses", look="labkit doctor")
@@ -308,9 +318,8 @@ class Engine:
                     container._machine_pid = looking.machine_pid(
                         container.name, container.pid, self.lab.backend.look([])
                     )
-                told = self.lab.backend.machine("counters", {container.name: container._machine_pid})
-                if texts := told[container.name]:
-                    return Usage.parse(texts)
+                if found := ask(container._machine_pid):
+                    return found
         except (LookupError, ProcessLookupError):  # its cgroup is gone, or it is
             pass
         raise HostDied(f"container {container.name} has ended, and its counters with it", look="lab.run(...) again")

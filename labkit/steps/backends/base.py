@@ -153,6 +153,9 @@ class Backend(Protocol):
     def terminal(self, name: str) -> int:
         """The leader's descriptor of the terminal that `name` was started with (`open_terminal`); now the caller's."""
 
+    def killed(self) -> Facts:
+        """Whom the kernel has killed for memory in this lab, as `labkit.linux.kernel_log.killed` says it."""
+
     def signal(self, name: str, number: int) -> None:
         """Send it a signal."""
 

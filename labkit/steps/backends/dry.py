@@ -77,6 +77,9 @@ class Dry:
     def terminal(self, name: str) -> int:
         raise ReplayError("a terminal needs a live lab", look="the VM, or a Linux machine")
 
+    def killed(self) -> Facts:
+        raise ReplayError("watching needs a live lab", look="container.usage(); or run it live, in Linux or the VM")
+
     def signal(self, name: str, number: int) -> None:
         return
 

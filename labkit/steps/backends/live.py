@@ -131,6 +131,9 @@ class Live:
     def terminal(self, name: str) -> int:
         return self.programs.terminal(name)
 
+    def killed(self) -> Facts:
+        return self.client.ask("killed")[0]
+
     def signal(self, name: str, number: int) -> None:
         row = self.actors.exchange(Part("host", (kill(Pid(name), number),)), {}, ())[0]
         if row[1]:

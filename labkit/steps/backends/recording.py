@@ -133,6 +133,9 @@ class Recording:
     def terminal(self, name: str) -> int:
         return self.below.terminal(name)
 
+    def killed(self) -> Facts:
+        return self.below.killed()
+
     def signal(self, name: str, number: int) -> None:
         self.visit.did("signal", name, number)
         self._kept("signalled", lambda: self.below.signal(name, number), lambda _: None)
