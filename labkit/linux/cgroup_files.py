@@ -28,14 +28,13 @@ COUNTERS = (
     "cpu.stat", "memory.current", "memory.peak", "memory.swap.current", "memory.events", "io.stat", "pids.current",
     "pids.events", "cgroup.events", "cpu.pressure", "memory.pressure", "io.pressure",
 )  # fmt: skip
-#: the same of version 1, by controller
+#: what version 1 adds to these, by controller; the CPU time itself is in cpu.stat of version 2 beside it
 OLD_COUNTERS = {
-    "cpu": ("cpu.stat",), "cpuacct": ("cpuacct.usage", "cpuacct.usage_user", "cpuacct.usage_sys"),
-    "memory": (
-        "memory.usage_in_bytes", "memory.max_usage_in_bytes", "memory.failcnt", "memory.oom_control", "memory.stat",
-    ),
+    "cpu": ("cpu.stat",),
+    "memory": ("memory.usage_in_bytes", "memory.max_usage_in_bytes", "memory.failcnt", "memory.oom_control"),
     "blkio": ("blkio.throttle.io_service_bytes_recursive",), "pids": ("pids.current", "pids.events"),
 }  # fmt: skip
+_SWAP = "memory.stat"  # tells much else, and takes as long to write as all others of the container's memory
 
 
 def limits(path: str) -> dict[str, str]:
@@ -52,9 +51,21 @@ def counters(pid: Pid, root: Root = "/proc") -> list[tuple[str, str]]:
     """
     found = []
     for tree in hierarchies.own(pid, root):
-        old = tuple(name for controller in tree.controllers for name in OLD_COUNTERS.get(controller, ()))
-        found += [(name, f"{tree.directory}/{name}") for name in (COUNTERS if tree.version == 2 else old)]
+        names = [*COUNTERS] if tree.version == 2 else []
+        if tree.version == 1:
+            names += [name for controller in tree.controllers for name in OLD_COUNTERS.get(controller, ())]
+            names += [_SWAP] if "memory" in tree.controllers and _has_swap(root) else []
+        found += [(name, f"{tree.directory}/{name}") for name in names]
     return found
+
+
+def _has_swap(root: Root) -> bool:
+    """Whether memory can lie on disk at all: /proc/swaps has a heading, and a line for each place where it can."""
+    try:
+        with open(f"{root}/swaps", encoding="utf-8") as file:
+            return len(file.readlines()) > 1
+    except OSError:
+        return False
 
 
 def _texts(path: str, names: Iterable[str]) -> dict[str, str]:
