@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 
 from labkit.linux import syscalls
-from labkit.linux.cgroup2 import ABSENT
+from labkit.linux.cgroup_files import ABSENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

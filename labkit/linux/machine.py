@@ -105,6 +105,19 @@ def usage(pids: Pids) -> Answer:
     }  # fmt: skip
 
 
+def files(pids: Pids) -> Answer:
+    """All that the files of each process's own cgroups say, by version ("1", "2") and name of the file."""
+    from labkit.linux import cgroup_files, hierarchies
+
+    found: Answer = {}
+    for name, pid in pids.items():
+        found[name] = {}
+        for tree in hierarchies.own(pid):
+            if texts := cgroup_files.everything(tree.directory):
+                found[name].setdefault(str(tree.version), {}).update(texts)
+    return found
+
+
 QUESTIONS: dict[str, Callable[[Pids], Answer]] = {
     "jobs": jobs,
     "memory": memory,
@@ -112,5 +125,6 @@ QUESTIONS: dict[str, Callable[[Pids], Answer]] = {
     "lives": lives,
     "shares": shares,
     "counters": counters,
+    "files": files,
     "usage": usage,
 }

@@ -42,6 +42,9 @@ class Dry:
     def attach(self, name: str, path: str) -> None:
         return
 
+    def open_trees(self) -> None:
+        return
+
     def take(self, part: Part) -> list[Row]:
         self.asked.append(part)
         return [[0, 0, 0, None] for _ in part.intents]

@@ -80,6 +80,10 @@ class Recording:
         self.below.attach(name, path)
         self.visit.did("attach", name)
 
+    def open_trees(self) -> None:
+        self.below.open_trees()
+        self.visit.did("trees", "")
+
     def take(self, part: Part) -> list[Row]:
         try:
             rows = self.below.take(part)

@@ -114,6 +114,9 @@ class Replay:
     def attach(self, name: str, path: str) -> None:
         self.visit.did("attach", name)
 
+    def open_trees(self) -> None:
+        self.visit.did("trees", "")
+
     def take(self, part: Part) -> list[Row]:
         rows: list[Row] = []
         for intent in part.intents:
