@@ -5,10 +5,12 @@
     oom: python3 (pid 4711)
     ended
 
+What is counted goes with its cgroup: of what happened between the last sample and the end nothing is known, but whom
+the kernel killed, for that its log keeps.
+
 The notebook reads the files of the container's cgroups itself; the supervisor is asked only whom the kernel has
-killed, for that is root's to know. A container that gets its first limit moves to other cgroups, and where a controller
-is handed down a cgroup gets more files: so where the files are is looked up anew once a second, if a glance at the
-places says that they have changed.
+killed, for that is root's to know. Where a controller is handed down, for another container maybe, a cgroup gets more
+files: once a second a glance says whether that is so, and then the files are looked for again.
 
 See: `labkit.linux.held`, `labkit.linux.kernel_log`, the kernel's admin-guide/cgroup-v2.rst.
 """
