@@ -49,19 +49,19 @@ class Counters:
     Raises LookupError or ProcessLookupError where it has ended already.
     """
 
-    def __init__(self, pid: int, killed: Callable[[], Mapping[str, Any]], told: int) -> None:
-        self._pid, self._killed, self._told = pid, killed, told
+    def __init__(self, pid: int, killed: Callable[[], Mapping[str, Any]], told: int, root: str = "/proc") -> None:
+        self._pid, self._killed, self._told, self._root = pid, killed, told, root
         self._before: Sample | None = None
         self._glanced = 0.0
         self._open()
 
     def _open(self) -> None:
-        line = proc.text(self._pid, "cgroup")
-        files = cgroup_files.counters(self._pid)
+        files = cgroup_files.counters(self._pid, self._root)
         cgroup = os.path.dirname(dict(files)["cgroup.events"])
         self._place = "/".join(cgroup.split("/")[-2:])  # h1/web: so the log calls it, too
-        self._files, self._given = Held(files), Held([(_GIVEN, f"{cgroup}/{_GIVEN}")])
-        self._seen = (self._given.texts(), line)
+        self._places = Held([("cgroup", f"{self._root}/{self._pid}/cgroup"), (_GIVEN, f"{cgroup}/{_GIVEN}")])
+        self._seen = self._places.texts()
+        self._files = Held(files)
 
     def look(self, at: float) -> list[Sample | Event]:
         """A sample, unless the cgroup has gone, what happened since the one before, and ``ended`` if that is so."""
@@ -102,9 +102,11 @@ class Counters:
     def _glance(self) -> None:
         """Look where the files are, if the process has moved, or its cgroup was given other controllers."""
         try:
-            moved = self._seen != (self._given.texts(), proc.text(self._pid, "cgroup"))
-            if moved and proc.stat(self._pid).state not in "ZX":  # the dead have left the trees of version 1
-                old = self._files, self._given
+            moved = self._places.texts() != self._seen
+            if (
+                moved and proc.stat(self._pid, self._root).state not in "ZX"
+            ):  # the dead have left the trees of version 1
+                old = self._files, self._places
                 self._open()
                 for files in old:
                     files.close()
@@ -114,7 +116,7 @@ class Counters:
     def close(self) -> None:
         """Close the files."""
         self._files.close()
-        self._given.close()
+        self._places.close()
 
 
 def watch(engine: Engine, container: Container, hz: float) -> Watch:
