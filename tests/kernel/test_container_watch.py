@@ -12,7 +12,6 @@ import pytest
 from labkit import Lab
 from labkit.cgroups import Limits
 from labkit.cgroups.samples import Event, Sample
-from labkit.container import machine
 from labkit.container.container import Container
 from labkit.container.watching import Watch
 from labkit.errors import ClosedError, HostDied, ReplayError, SpecError
@@ -227,14 +226,14 @@ def test_the_dead_of_an_earlier_container_are_not_those_of_its_namesake(lab: Lab
 
 def test_the_machine_stands_beside(lab: Lab, cgroups: None) -> None:
     busy = lab.run("busybox", ["sh", "-c", "while :; do :; done"], detach=True)
-    inside, outside = busy.watch(), machine.watch(lab.engine, hz=5)
+    inside, outside = busy.watch(), lab.watch()
     while len(outside.samples) < 5:
         time.sleep(0.02)
     first, last = outside.samples[0], outside.samples[-1]
     before = [each for each in inside.samples if each.at >= first.at]
     mine = (before[-1].usage.cpu or 0) - (before[0].usage.cpu or 0)
     assert last.usage.cpu - first.usage.cpu > mine / 2, "what a container uses the machine uses, too"
-    told = machine.usage(lab.engine)
+    told = lab.usage()
     assert told.cpus >= 1 and 0 < told.memory < told.memory_total and told.processes > 1 and told.links
     assert str(told).startswith("CPU ")
     outside.close()
@@ -246,5 +245,5 @@ def test_a_lab_that_is_replayed_has_nothing_to_watch(lab: Lab, cgroups: None, mo
     with pytest.raises(ReplayError, match="watching needs a live lab"):
         held.watch()
     with pytest.raises(ReplayError, match="watching needs a live lab"):
-        machine.watch(lab.engine, hz=1)
+        lab.watch()
     assert no_thread()
