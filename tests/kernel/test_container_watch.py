@@ -229,6 +229,8 @@ def test_the_machine_stands_beside(lab: Lab, cgroups: None) -> None:
     inside, outside = busy.watch(), lab.watch()
     while len(outside.samples) < 5:
         time.sleep(0.02)
+    threads = [thread for thread in threading.enumerate() if thread.name == "labkit sampler"]
+    assert len(threads) == 2, "what psutil takes long to read keeps no container waiting"
     first, last = outside.samples[0], outside.samples[-1]
     before = [each for each in inside.samples if each.at >= first.at]
     mine = (before[-1].usage.cpu or 0) - (before[0].usage.cpu or 0)
