@@ -214,6 +214,27 @@ def test_a_victim_that_was_the_last_is_told_though_its_counter_has_gone(lab: Lab
     assert held.wait(PATIENCE) == 137
 
 
+def test_where_all_die_together_each_is_told(lab: Lab, log: None) -> None:
+    if lab.info["controllers"]["memory"] == 1:
+        pytest.skip("version 1 kills one process, and leaves the others to cope")
+    limits = Limits(memory="16M", oom_group=True)
+    held = lab.run("busybox", ["sh", "-c", WAIT + EATER + "sleep 1000"], detach=True, limits=limits)
+    watch = held.watch()
+    go(held)
+    until(watch, "ended")
+    victims = [event.victim for event in watch.events if event.kind == "oom"]
+    assert {"tail", "sh"} <= {*victims} and victims.count("tail") == 1
+
+
+def test_the_slow_lane_is_an_event(lab: Lab, counted: None) -> None:
+    if lab.info["controllers"]["memory"] == 1:
+        pytest.skip("version 1 has no memory.high")
+    held = lab.run("busybox", ["sh", "-c", WAIT + EATER], detach=True, limits=Limits(memory_high="8M"))
+    watch = held.watch(hz=20)
+    go(held)
+    assert until(watch, "high")
+
+
 def test_the_dead_of_an_earlier_container_are_not_those_of_its_namesake(lab: Lab, log: None) -> None:
     argv = ["sh", "-c", "exec tail /dev/zero"]
     assert lab.run("busybox", argv, name="web", limits=Limits(memory="16M")).returncode == 137
