@@ -114,11 +114,11 @@ def rest(pids: Pids) -> Answer:
 def counters(pids: Pids) -> Answer:
     """What the files of each process's cgroups count. Raises LookupError where that is not to be seen."""
     from labkit.linux import cgroup_files
-    from labkit.linux.held import Held
+    from labkit.linux.open_files import OpenFiles
 
     found = {}
     for name, pid in pids.items():
-        with Held(cgroup_files.counters(pid)) as files:
+        with OpenFiles(cgroup_files.counters(pid)) as files:
             found[name] = files.texts()
     return found
 
