@@ -18,6 +18,8 @@ import pytest
 from stage import ROOT, SUDO_RULE, grant, play
 
 from labkit import Lab
+from labkit.cgroups import Limits
+from labkit.errors import SpecError
 
 TOP = [sys.executable, "-m", "labkit", "top"]
 
@@ -40,6 +42,19 @@ def test_it_sees_what_each_container_uses(lab: Lab) -> None:
     lines = subprocess.run([*TOP, "--once", "--sort", "cpu"], capture_output=True, text=True, check=True).stdout
     names = [line.split()[1] for line in lines.splitlines() if "top-" in line]
     assert names == ["top-busy", "top-idle"]
+
+
+@pytest.mark.usefixtures("cgroups")
+def test_it_sees_limits_and_who_meets_them(lab: Lab) -> None:
+    try:
+        lab.run("busybox", ["sh", "-c", "while :; do :; done"], name="top-held", detach=True,
+                limits=Limits(cpu=0.1, memory="64M", pids=9))  # fmt: skip
+    except SpecError as refused:
+        pytest.skip(f"this lab can hold nobody to that: {refused.message}")
+    held = next(row for row in told() if row["container"] == "top-held")
+    assert (held["memory_max"], held["processes_max"], held["processes"]) == (64 << 20, 9, 1)
+    assert isinstance(held["memory"], int) and 0 < held["memory"] < 64 << 20
+    assert isinstance(held["throttled_percent"], float) and held["throttled_percent"] > 50
 
 
 def test_a_lab_without_cgroups_is_seen_by_its_processes(lab: Lab) -> None:

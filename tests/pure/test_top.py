@@ -143,16 +143,16 @@ def lab(place: Path, *containers: str, number: int = 1, **owner: int) -> Path:
 
 
 def test_the_labs_that_run_are_found_and_the_dead_are_not(place: Path) -> None:
-    assert finding.labs() == []
+    assert finding.labs(set()) == []
     lab(place, "web")
     lab(place, "old", number=2, start=1)
     (place / "run/lab-3").mkdir()
-    assert [each.name for each in finding.labs()] == ["lab-1"]
+    assert [each.name for each in finding.labs(set())] == ["lab-1"]
 
 
 def test_a_container_is_a_cgroup_below_the_lab_hosts_which_is_none_itself(place: Path) -> None:
     cgroup = lab(place, "web", "db")
-    [found] = finding.labs()
+    [found] = finding.labs(set())
     old = place / "version 1/h1/web"
     old.mkdir(parents=True)
     assert [(each.name, each.cgroups) for each in finding.containers(found)] == [

@@ -117,6 +117,8 @@ def test_usage_is_told_where_it_is_given() -> None:
     text = str(cgroup_tree([*V2, *V1], usage=used))
     assert "CPU 1.500 s" in text and "memory 3.0 MiB" in text and "disks 1.0 MiB" in text and "processes 2" in text
     assert "used" not in str(cgroup_tree(V2)).splitlines()[0]
+    with pytest.raises(LabError, match="facts do not say what is used"):
+        cgroup_tree(V2, usage=True)
 
 
 def test_where_a_cgroup_lies_deeper_than_any_that_is_known_its_way_is_shown() -> None:

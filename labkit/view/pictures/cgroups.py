@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
+from typing import cast
 
 from labkit.cgroups.usage import Usage
+from labkit.container import metering
+from labkit.errors import LabError
 from labkit.steps.snapshot import Snapshot
 from labkit.view.lettering import cells, clean, grid, shorten
 from labkit.view.pictures.cgroup_nodes import Mark, Node, nodes
@@ -23,17 +26,26 @@ _LEGEND = "↓ handed down to its children.  + new, - gone, ~ changed"
 Line = tuple[Mark, ...]  # of one cell
 
 
-def cgroup_tree(source: Source, *, since: Snapshot | None = None, usage: Mapping[str, Usage] | None = None) -> Picture:
+def cgroup_tree(source: Source, *, since: Snapshot | None = None, usage: bool | Mapping[str, Usage] = False) -> Picture:
     """The cgroups of a lab, each with its controllers, limits and processes; `since` marks what is other than then.
 
-    `usage` adds what each has used, by the name of the cgroup (`labkit.container.metering` asks a lab for it).
+    `usage` adds what each has used: True asks the lab, or it is given by the names of the cgroups. Raises LabError
+    where facts are drawn, which do not tell that.
     """
     found = nodes(look(source, PROBES), None if since is None else look(since, PROBES))
-    trees, signs = _together(found, usage or {}), since is not None
+    used = usage if isinstance(usage, Mapping) else _asked(source) if usage else {}
+    trees, signs = _together(found, used), since is not None
     described = (
         f"{sum(map(len, found.values()))} cgroups in {len(found)} trees, with controllers, limits and processes."
     )
-    return Picture(_TITLE, described, _text(trees, usage or {}, signs), _draw(trees, usage or {}, signs))
+    return Picture(_TITLE, described, _text(trees, used, signs), _draw(trees, used, signs))
+
+
+def _asked(source: Source) -> dict[str, Usage]:
+    lab = getattr(source, "lab", source)
+    if not hasattr(lab, "backend"):
+        raise LabError("facts do not say what is used", look="cgroup_tree(lab, usage=True)")
+    return metering.of_all(cast(metering.Metered, lab))
 
 
 def _together(found: Mapping[str, list[Node]], usage: Mapping[str, Usage]) -> dict[str, list[Node]]:
