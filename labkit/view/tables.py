@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from labkit.cgroups.rosetta import NOTE, Cell, Rosetta, Row
+from labkit.cgroups.rosetta import Cell, Rosetta, Row
 from labkit.learn.table import HEADS, Table
 from labkit.view.markup import Markup, code, document, join, table, tag
 
@@ -25,8 +25,8 @@ def rosetta_html(rosetta: Rosetta) -> str:
         (controller, [cells for row in rows for cells in _files(row, rosetta.values)])
         for controller, rows in groupby(rosetta.rows, key=lambda row: row.file.controller)
     ]
-    note = tag("p", NOTE, css="lk-dim") if rosetta.translated else ""
-    return document(table("The files of its cgroups, in version 2 and in version 1", heads, groups), note)
+    notes = (tag("p", note, css="lk-dim") for note in rosetta.notes)
+    return document(table("The files of its cgroups, in version 2 and in version 1", heads, groups), *notes)
 
 
 def _files(row: Row, values: bool) -> list[tuple[object, ...]]:
