@@ -58,8 +58,8 @@ class Counters:
         files = cgroup_files.counters(self._pid)
         cgroup = os.path.dirname(dict(files)["cgroup.events"])
         self._place = "/".join(cgroup.split("/")[-2:])  # h1/web: so the log calls it, too
-        self._files = Held([*files, (_GIVEN, f"{cgroup}/{_GIVEN}")])
-        self._seen = (self._files.texts().get(_GIVEN, ""), line)
+        self._files, self._given = Held(files), Held([(_GIVEN, f"{cgroup}/{_GIVEN}")])
+        self._seen = (self._given.texts(), line)
 
     def look(self, at: float) -> list[Sample | Event]:
         """A sample, unless the cgroup has gone, what happened since the one before, and ``ended`` if that is so."""
@@ -78,7 +78,7 @@ class Counters:
             moment.append(Event("ended", at))
         elif abs(at - self._glanced) >= _GLANCE:
             self._glanced = at
-            self._glance(texts.get(_GIVEN, ""))
+            self._glance()
         return moment
 
     def _victims(self, at: float, count: int, *, all_of_them: bool) -> Iterator[Event]:
@@ -97,20 +97,22 @@ class Counters:
         if count > 0:
             yield Event("oom", at, count)
 
-    def _glance(self, given: str) -> None:
+    def _glance(self) -> None:
         """Look where the files are, if the process has moved, or its cgroup was given other controllers."""
         try:
-            moved = self._seen != (given, proc.text(self._pid, "cgroup"))
+            moved = self._seen != (self._given.texts(), proc.text(self._pid, "cgroup"))
             if moved and proc.stat(self._pid).state not in "ZX":  # the dead have left the trees of version 1
-                old = self._files
+                old = self._files, self._given
                 self._open()
-                old.close()
+                for files in old:
+                    files.close()
         except (LookupError, ProcessLookupError):  # it is ending: the files that we have will tell
             pass
 
     def close(self) -> None:
         """Close the files."""
         self._files.close()
+        self._given.close()
 
 
 def watch(engine: Engine, container: Container, hz: float) -> Watch:
