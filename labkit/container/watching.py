@@ -5,10 +5,12 @@
     oom: python3 (pid 4711)
     ended
 
+What is counted goes with its cgroup: of what happened between the last sample and the end nothing is known, but whom
+the kernel killed, for that its log keeps.
+
 The notebook reads the files of the container's cgroups itself; the supervisor is asked only whom the kernel has
-killed, for that is root's to know. A container that gets its first limit moves to other cgroups, and where a controller
-is handed down a cgroup gets more files: so where the files are is looked up anew once a second, if a glance at the
-places says that they have changed.
+killed, for that is root's to know. Where a controller is handed down, for another container maybe, a cgroup gets more
+files: once a second a glance says whether that is so, and then the files are looked for again.
 
 See: `labkit.linux.held`, `labkit.linux.kernel_log`, the kernel's admin-guide/cgroup-v2.rst.
 """
@@ -47,19 +49,19 @@ class Counters:
     Raises LookupError or ProcessLookupError where it has ended already.
     """
 
-    def __init__(self, pid: int, killed: Callable[[], Mapping[str, Any]], told: int) -> None:
-        self._pid, self._killed, self._told = pid, killed, told
+    def __init__(self, pid: int, killed: Callable[[], Mapping[str, Any]], told: int, root: str = "/proc") -> None:
+        self._pid, self._killed, self._told, self._root = pid, killed, told, root
         self._before: Sample | None = None
         self._glanced = 0.0
         self._open()
 
     def _open(self) -> None:
-        line = proc.text(self._pid, "cgroup")
-        files = cgroup_files.counters(self._pid)
+        files = cgroup_files.counters(self._pid, self._root)
         cgroup = os.path.dirname(dict(files)["cgroup.events"])
         self._place = "/".join(cgroup.split("/")[-2:])  # h1/web: so the log calls it, too
-        self._files, self._given = Held(files), Held([(_GIVEN, f"{cgroup}/{_GIVEN}")])
-        self._seen = (self._given.texts(), line)
+        self._places = Held([("cgroup", f"{self._root}/{self._pid}/cgroup"), (_GIVEN, f"{cgroup}/{_GIVEN}")])
+        self._seen = self._places.texts()
+        self._files = Held(files)
 
     def look(self, at: float) -> list[Sample | Event]:
         """A sample, unless the cgroup has gone, what happened since the one before, and ``ended`` if that is so."""
@@ -100,9 +102,11 @@ class Counters:
     def _glance(self) -> None:
         """Look where the files are, if the process has moved, or its cgroup was given other controllers."""
         try:
-            moved = self._seen != (self._given.texts(), proc.text(self._pid, "cgroup"))
-            if moved and proc.stat(self._pid).state not in "ZX":  # the dead have left the trees of version 1
-                old = self._files, self._given
+            moved = self._places.texts() != self._seen
+            if (
+                moved and proc.stat(self._pid, self._root).state not in "ZX"
+            ):  # the dead have left the trees of version 1
+                old = self._files, self._places
                 self._open()
                 for files in old:
                     files.close()
@@ -112,7 +116,7 @@ class Counters:
     def close(self) -> None:
         """Close the files."""
         self._files.close()
-        self._given.close()
+        self._places.close()
 
 
 def watch(engine: Engine, container: Container, hz: float) -> Watch:
