@@ -58,6 +58,8 @@ def test_a_cgroup_counts_what_is_used_below_it(lab: Lab) -> None:
     while (held.usage().cpu or 0) < 0.2:
         assert time.monotonic() < deadline
     lab.take_all([Freeze(path=f"/sys/fs/cgroup/{name}") for name in ("busy", "idle")])
+    while not held.usage().frozen:
+        assert time.monotonic() < deadline
     used = metering.of_all(lab)
     top, parts = used["/"].cpu, [used[f"/{name}"].cpu for name in ("busy", "idle")]
     assert top and all(part is not None for part in parts)
