@@ -12,7 +12,7 @@ The notebook reads the files of the container's cgroups itself; the supervisor i
 killed, for that is root's to know. Where a controller is handed down, for another container maybe, a cgroup gets more
 files: once a second a glance says whether that is so, and then the files are looked for again.
 
-See: `labkit.linux.held`, `labkit.linux.kernel_log`, the kernel's admin-guide/cgroup-v2.rst.
+See: `labkit.linux.open_files`, `labkit.linux.kernel_log`, the kernel's admin-guide/cgroup-v2.rst.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from labkit.cgroups.usage import Usage
 from labkit.container.stream import Stream
 from labkit.errors import AgentError
 from labkit.linux import cgroup_files, proc
-from labkit.linux.held import Held
+from labkit.linux.open_files import OpenFiles
 
 if TYPE_CHECKING:
     from labkit.container.container import Container
@@ -59,9 +59,9 @@ class Counters:
         files = cgroup_files.counters(self._pid, self._root)
         cgroup = os.path.dirname(dict(files)["cgroup.events"])
         self._place = "/".join(cgroup.split("/")[-2:])  # h1/web: so the log calls it, too
-        self._places = Held([("cgroup", f"{self._root}/{self._pid}/cgroup"), (_GIVEN, f"{cgroup}/{_GIVEN}")])
+        self._places = OpenFiles([("cgroup", f"{self._root}/{self._pid}/cgroup"), (_GIVEN, f"{cgroup}/{_GIVEN}")])
         self._seen = self._places.texts()
-        self._files = Held(files)
+        self._files = OpenFiles(files)
 
     def look(self, at: float) -> list[Sample | Event]:
         """A sample, unless the cgroup has gone, what happened since the one before, and ``ended`` if that is so."""

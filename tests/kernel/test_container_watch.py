@@ -12,7 +12,6 @@ import pytest
 from labkit import Lab
 from labkit.cgroups import Limits
 from labkit.cgroups.samples import Event, Sample
-from labkit.container import machine
 from labkit.container.container import Container
 from labkit.container.watching import Watch
 from labkit.errors import ClosedError, HostDied, ReplayError, SpecError
@@ -215,6 +214,27 @@ def test_a_victim_that_was_the_last_is_told_though_its_counter_has_gone(lab: Lab
     assert held.wait(PATIENCE) == 137
 
 
+def test_where_all_die_together_each_is_told(lab: Lab, log: None) -> None:
+    if lab.info["controllers"]["memory"] == 1:
+        pytest.skip("version 1 kills one process, and leaves the others to cope")
+    limits = Limits(memory="16M", oom_group=True)
+    held = lab.run("busybox", ["sh", "-c", WAIT + EATER + "sleep 1000"], detach=True, limits=limits)
+    watch = held.watch()
+    go(held)
+    until(watch, "ended")
+    victims = [event.victim for event in watch.events if event.kind == "oom"]
+    assert {"tail", "sh"} <= {*victims} and victims.count("tail") == 1
+
+
+def test_the_slow_lane_is_an_event(lab: Lab, counted: None) -> None:
+    if lab.info["controllers"]["memory"] == 1:
+        pytest.skip("version 1 has no memory.high")
+    held = lab.run("busybox", ["sh", "-c", WAIT + EATER], detach=True, limits=Limits(memory_high="8M"))
+    watch = held.watch(hz=20)
+    go(held)
+    assert until(watch, "high")
+
+
 def test_the_dead_of_an_earlier_container_are_not_those_of_its_namesake(lab: Lab, log: None) -> None:
     argv = ["sh", "-c", "exec tail /dev/zero"]
     assert lab.run("busybox", argv, name="web", limits=Limits(memory="16M")).returncode == 137
@@ -227,14 +247,16 @@ def test_the_dead_of_an_earlier_container_are_not_those_of_its_namesake(lab: Lab
 
 def test_the_machine_stands_beside(lab: Lab, cgroups: None) -> None:
     busy = lab.run("busybox", ["sh", "-c", "while :; do :; done"], detach=True)
-    inside, outside = busy.watch(), machine.watch(lab.engine, hz=5)
+    inside, outside = busy.watch(), lab.watch()
     while len(outside.samples) < 5:
         time.sleep(0.02)
+    threads = [thread for thread in threading.enumerate() if thread.name == "labkit sampler"]
+    assert len(threads) == 2, "what psutil takes long to read keeps no container waiting"
     first, last = outside.samples[0], outside.samples[-1]
     before = [each for each in inside.samples if each.at >= first.at]
     mine = (before[-1].usage.cpu or 0) - (before[0].usage.cpu or 0)
     assert last.usage.cpu - first.usage.cpu > mine / 2, "what a container uses the machine uses, too"
-    told = machine.usage(lab.engine)
+    told = lab.usage()
     assert told.cpus >= 1 and 0 < told.memory < told.memory_total and told.processes > 1 and told.links
     assert str(told).startswith("CPU ")
     outside.close()
@@ -246,5 +268,5 @@ def test_a_lab_that_is_replayed_has_nothing_to_watch(lab: Lab, cgroups: None, mo
     with pytest.raises(ReplayError, match="watching needs a live lab"):
         held.watch()
     with pytest.raises(ReplayError, match="watching needs a live lab"):
-        machine.watch(lab.engine, hz=1)
+        lab.watch()
     assert no_thread()
