@@ -160,7 +160,7 @@ def beneath(pids: Pids) -> Answer:
     `pids` has for each tree one process, by the place that it has there: ``{"/host": 4711, "memory:/web": 4712}``.
     """
     from labkit.linux import cgroup_files, hierarchies
-    from labkit.linux.held import Held
+    from labkit.linux.open_files import OpenFiles
 
     found: Answer = {}
     for place, pid in pids.items():
@@ -175,7 +175,7 @@ def beneath(pids: Pids) -> Answer:
             names, top = cgroup_files.counting(tree.version, tree.controllers), tree.directory.removesuffix(inside)
             for directory, _, _ in os.walk(top):
                 name = f"{words}:{directory[len(top) :] or '/'}".removeprefix(":")
-                with Held([(file, f"{directory}/{file}") for file in names]) as files:
+                with OpenFiles([(file, f"{directory}/{file}") for file in names]) as files:
                     found[name] = files.texts()
     return found
 
