@@ -38,7 +38,7 @@ RELATIONS: Mapping[str, str] = {
     "cpu.stat": "version 1 counts in nanoseconds; time and periods are in the files of two controllers there",
     "memory.max": f"no limit is max in version 2, -1 when written in version 1, and {NO_LIMIT} when read",
     "memory.swap.max": "version 1 limits memory and swap together: its number is memory.max + memory.swap.max",
-    "memory.swap.current": "memory.memsw.usage_in_bytes of version 1 is memory and swap together",
+    "memory.swap.current": "version 1 has memory and swap together in memory.memsw.usage_in_bytes",
     "memory.stat": "version 1 counts without total_ what is the group's alone, version 2 always what is below it, too",
     "memory.events": "in version 1 failcnt is how often the wall was met",
     "io.max": "a line for each disk; version 1 has a file for each of the four ceilings",
