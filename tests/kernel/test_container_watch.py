@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -50,6 +51,15 @@ def until(watch: Watch, kind: str) -> list[Sample | Event]:
             return heard
         assert time.monotonic() < deadline, f"no {kind} among {[e for e in heard if isinstance(e, Event)]}"
     raise AssertionError(f"ended without {kind}: {watch.events}")
+
+
+def counting_files() -> list[str]:
+    """The files of cgroups that this process has open."""
+    found = []
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # that of the listing itself
+            found.append(os.readlink(f"/proc/self/fd/{fd}"))
+    return [path for path in found if path.startswith("/sys/fs/cgroup/") or path.endswith("/cgroup")]
 
 
 def no_thread() -> bool:
@@ -117,6 +127,19 @@ def test_containers_that_die_while_they_are_looked_at_all_end(lab: Lab, cgroups:
     for watch in watches:
         assert until(watch, "ended")
         assert watch.fault is None
+
+
+def test_a_hundred_are_watched_at_once_and_nothing_stays_open(lab: Lab, cgroups: None) -> None:
+    watches = [lab.run("busybox", ["sleep", "1000"], detach=True).watch(hz=5) for _ in range(100)]
+    deadline = time.monotonic() + PATIENCE
+    while min(len(watch.samples) for watch in watches) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert counting_files()
+    lab.reset()
+    assert {watch.events[-1].kind for watch in watches} == {"ended"}
+    assert no_thread()
+    assert not counting_files()
 
 
 def test_a_busy_notebook_leaves_no_gap(lab: Lab, cgroups: None) -> None:
