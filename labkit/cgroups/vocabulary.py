@@ -82,7 +82,7 @@ _ROWS = (
          ("memory", ("memory.stat",))),
     File("memory.stat", "meter", "what the memory is used for", "bytes", ("memory", ("memory.stat",))),
     File("memory.events", "meter", "how often each limit was met, and who was killed", "times",
-         ("memory", ("memory.failcnt", "memory.oom_control"))),
+         ("memory", ("memory.failcnt", "memory.memsw.failcnt", "memory.oom_control"))),
     File("memory.pressure", "meter", "how long somebody waited for memory", "percent, microseconds",
          why_not=_NO_PRESSURE),
     File("io.max", "limit", "a ceiling for each disk", "bytes or operations a second",

@@ -44,7 +44,8 @@ COUNTERS = (
 OLD_COUNTERS = {
     "cpu": ("cpu.stat",),
     "memory": (
-        "memory.usage_in_bytes", "memory.max_usage_in_bytes", "memory.failcnt", "memory.oom_control", "memory.stat",
+        "memory.usage_in_bytes", "memory.max_usage_in_bytes", "memory.failcnt", "memory.memsw.failcnt",
+        "memory.oom_control", "memory.stat",
     ),
     "blkio": ("blkio.throttle.io_service_bytes_recursive",), "pids": ("pids.current", "pids.events"),
 }  # fmt: skip
