@@ -29,7 +29,7 @@ from step_examples import EXAMPLES
 from strategies import plans
 
 from labkit import Lab
-from labkit.linux.calls import Fd, Intent, Joined, Pid, Ret
+from labkit.linux.calls import Fd, Intent, Joined, Packed, Pid, Ret
 from labkit.linux.constants import O_CREAT
 from labkit.linux.signatures import signature
 from labkit.namespaces.files import MakeDirectory
@@ -242,6 +242,8 @@ class Teller:
             return self.pids[who][value.name]
         if isinstance(value, Joined):
             return "".join(str(self._resolved(who, part, returned)) for part in value.parts)
+        if isinstance(value, Packed):  # of which only the length is compared: strace shows the structure in it
+            return b"".join(part if isinstance(part, bytes) else bytes(4) for part in value.parts)
         if isinstance(value, dict):
             return {key: self._resolved(who, item, returned) for key, item in value.items()}
         return value
