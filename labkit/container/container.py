@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from labkit.cgroups.usage import Usage
+from labkit.container import cabling, wiring
 from labkit.container.spec import Spec
 from labkit.linux.constants import SIGKILL
+from labkit.network.traffic import Traffic
 from labkit.steps.backends.base import Ended, Start
 from labkit.steps.display import Shown
 from labkit.steps.fact import PROBES, Fact
@@ -28,6 +30,7 @@ class Container(Shown):
     def __init__(self, engine: Engine, start: Start, spec: Spec, pid: int, argv: Sequence[str], image: str) -> None:
         self.name, self.spec, self.pid, self.argv, self.image = start.name, spec, pid, tuple(argv), image
         self.returncode: int | None = None
+        self.cable: wiring.Cable | None = None
         self.start = start
         self.numbers = itertools.count(1)  # of the processes that are started in it later
         self._engine = engine
@@ -87,6 +90,32 @@ class Container(Shown):
     def usage(self) -> Usage:
         """What it has used until now: CPU seconds, bytes, counts. Raises HostDied when it has ended."""
         return self._engine.usage(self)
+
+    def link(self, address: str, *, via: str | None = None) -> wiring.Cable:
+        """Lay a cable between it and the lab host: ``container.link("10.9.0.2/24")``.
+
+        `via` is the lab host's address on the cable; unless it is given, the first of that network that is free.
+        """
+        return cabling.lay(self._engine.lab, self, address, via=via)
+
+    def shape(
+        self,
+        *,
+        egress: int | str | None = None,
+        ingress: int | str | None = None,
+        burst: int | None = None,
+        latency: int = wiring.LATENCY,
+    ) -> wiring.Cable:
+        """Limit what it may send (egress) and receive (ingress), in bits a second: ``container.shape(egress="8M")``.
+
+        ``"max"`` takes a limit away; what is not given stays. `burst` bytes may go at once, and what would have to
+        wait longer than `latency` milliseconds is dropped.
+        """
+        return cabling.shape(self._engine.lab, self, egress=egress, ingress=ingress, burst=burst, latency=latency)
+
+    def traffic(self) -> Traffic:
+        """What has gone over its cable until now: bytes, packets and drops. Raises HostDied when it has ended."""
+        return cabling.traffic(self._engine.lab, self)
 
     def shell(self) -> object:
         """A terminal in it: a widget in a notebook, and the command for any other terminal as its text."""

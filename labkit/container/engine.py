@@ -38,6 +38,7 @@ from labkit.steps.fact import Fact
 from labkit.steps.naming import Naming
 from labkit.steps.plan import Plan
 from labkit.steps.snapshot import Snapshot
+from labkit.steps.step import Step
 
 #: why execve(2) failed: what a shell would exit with, and say
 _VERDICTS = {ENOENT: (127, "not found"), ENOTDIR: (127, "not found"), E2BIG: (126, "too many arguments")}
@@ -56,6 +57,7 @@ class Ground(Protocol):
     def snapshot(self, *probes: str) -> Snapshot: ...
     def shell(self, container: Container) -> object: ...
     def touched(self) -> None: ...
+    def take_all(self, steps: Sequence[Step]) -> None: ...
 
 
 class Engine:
