@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from inside import python, python_in
+from step_examples import EXAMPLES
 from telling import well_told
 
 from labkit import Lab
@@ -23,6 +24,7 @@ from labkit.network.shaping import MakeHtb, RemoveQdisc, SetClass, ShapeLink
 from labkit.steps.fact import PROBES, Link, Process, Qdisc
 from labkit.steps.plan import Plan
 from labkit.steps.snapshot import Diff
+from labkit.steps.step import Step
 from labkit.steps.taking import StepFailed
 
 MINE, HOSTS = "10.9.0.2", "10.9.0.1"
@@ -63,6 +65,10 @@ one = socket.create_connection((sys.argv[1], 7002))
 while one.recv(1 << 16):
     pass
 """
+
+
+def room(step: Step) -> str:
+    return type(step).__module__.split(".")[1]
 
 
 @pytest.fixture
@@ -197,6 +203,18 @@ def test_the_plan_of_a_cable_is_walked_and_every_queue_undone(lab: Lab) -> None:
     assert not Diff.between(before, lab.snapshot(*PROBES))
     walk.run()
     assert queues(lab) == {("eth0", RATE), ("veth-c1", 4_000_000)}
+
+
+@pytest.mark.parametrize("plan", [pytest.param(plan, id=plan.name) for plan in EXAMPLES if room(plan[-1]) == "network"])
+def test_each_step_goes_back_to_where_it_came_from(lab: Lab, plan: Plan) -> None:
+    walk = lab.walk(plan).goto(len(plan) - 1)
+    before = lab.snapshot(*PROBES)
+    walk.next()
+    assert walk.diff, "it does something"
+    walk.back()
+    assert not Diff.between(before, lab.snapshot(*PROBES)), walk.way_back
+    walk.next()
+    assert walk.diff, "and the way is open again"
 
 
 @pytest.mark.parametrize("rate", [8_000, 64_000, 8_000_000, 123_456_784, 10**9, 32 * 10**9])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import sys
 from ipaddress import IPv4Interface
@@ -15,6 +16,7 @@ from labkit.agent.wire import pack
 from labkit.linux import netlink, netlink_text, rates, requests
 from labkit.linux.calls import Index, Packed, Pid, Ret
 from labkit.linux.constants import EEXIST, RTM_DELQDISC, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWQDISC, TC_H_ROOT
+from labkit.steps.backends.tape import told
 from labkit.steps.call import Call, render
 from labkit.steps.merge import shifted
 
@@ -128,6 +130,12 @@ def test_a_call_shows_the_message_and_its_length() -> None:
     refused = struct.pack("=IHHIIi", 36, 2, 0, 0, 0, -EEXIST) + bytes(16)
     intent = list(netlink.ask(BUCKET))[3]
     assert Call.from_row("host", intent, [36, 0, 1, {"b": refused.decode("latin-1")}]).errno == EEXIST
+
+
+def test_a_recording_can_keep_the_message_with_its_holes() -> None:
+    calls = [told(call) for call in netlink.ask_about("eth0", BUCKET)]
+    assert json.loads(json.dumps(calls)) == calls
+    assert {"index": 3} in calls[4][1]["packed"]
 
 
 def test_bytes_are_laid_out_in_the_order_of_this_machine() -> None:
