@@ -19,7 +19,7 @@ import sys
 from types import MappingProxyType
 
 from labkit.agent import init, wire
-from labkit.linux import syscalls, titles
+from labkit.linux import answers, syscalls, titles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     Rows = list[list[Any]]
 
 _NO_LINKS: Mapping[int, int] = MappingProxyType({})
-_NEWLINK = 16  # RTM_NEWLINK
 _WIRE = 3  # a newborn's wire; 0 to 2 are its standard streams and nothing else is open
 
 
@@ -71,12 +70,6 @@ def _bytes(part: bytes | int) -> bytes:
     return part.to_bytes(4, sys.byteorder, signed=True) if isinstance(part, int) else part
 
 
-def link_in(answer: bytes) -> int:
-    """The number of the link that an answer of the kernel tells of; 0 if it tells of none. See: rtnetlink(7)."""
-    kind, index = answer[4:6], answer[20:24]  # nlmsg_type, ifi_index
-    return int.from_bytes(index, sys.byteorder) if int.from_bytes(kind, sys.byteorder) == _NEWLINK else 0
-
-
 class Actor:
     """The state of one actor: its wire, and the names it has for descriptors and children."""
 
@@ -111,8 +104,10 @@ class Actor:
                 break
             if name == "clone3" and value == 0:
                 raise Born(keep, message, fds)
-            if name == "recvfrom" and isinstance(out, bytes) and (link := link_in(out)):
-                links[len(returned)] = link
+            if name == "recvfrom" and isinstance(out, bytes):
+                error = error or answers.refusal(out)  # netlink says no in what it answers, not by errno
+                if link := answers.link_in(out):
+                    links[len(returned)] = link
             returned.append(value)
             rows.append([value, error, spent, wire.pack(out)])
             if error and error not in tolerate:

@@ -18,7 +18,6 @@ from labkit.linux.constants import (
     IFLA_IFNAME,
     NETLINK_ROUTE,
     NLM_F_REQUEST,
-    NLMSG_ERROR,
     RTM_GETLINK,
     SOCK_CLOEXEC,
     SOCK_RAW,
@@ -41,13 +40,6 @@ def attribute(number: int, value: bytes | str | int) -> bytes:
     raw = value.encode() + b"\0" if isinstance(value, str) else value
     raw = struct.pack("=I", raw) if isinstance(raw, int) else raw
     return struct.pack("=HH", 4 + len(raw), number) + raw + bytes(-len(raw) % 4)
-
-
-def refusal(answer: bytes) -> int:
-    """The errno in an acknowledgement; 0 for one that says yes, or for another message. See: netlink(7) "nlmsgerr"."""
-    if len(answer) < 20 or struct.unpack_from("=H", answer, 4)[0] != NLMSG_ERROR:
-        return 0
-    return -int(struct.unpack_from("=i", answer, 16)[0])
 
 
 def ask(request: bytes | Packed) -> Iterator[Intent]:

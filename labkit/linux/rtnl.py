@@ -21,6 +21,7 @@ from functools import lru_cache
 from typing import Any
 
 from labkit.linux import qdiscs
+from labkit.linux.answers import refusal
 from labkit.linux.constants import (
     NLM_F_DUMP,
     NLMSG_DONE,
@@ -32,7 +33,7 @@ from labkit.linux.constants import (
     RTM_NEWQDISC,
     TC_H_ROOT,
 )
-from labkit.linux.netlink import HEADER, NO_LINK, message, refusal
+from labkit.linux.netlink import HEADER, NO_LINK, message
 
 _MAIN = 254
 _COUNTED = ("rx_bytes", "rx_packets", "rx_dropped", "tx_bytes", "tx_packets", "tx_dropped")

@@ -9,7 +9,7 @@ from socket import inet_ntoa
 from typing import Any
 
 from labkit.errors import errno_name
-from labkit.linux import capabilities, netlink, netlink_text, structs
+from labkit.linux import capabilities, netlink_text, structs
 from labkit.linux.calls import Fd, Intent, Joined, Packed, Pid, Ret
 from labkit.linux.constants import (
     AF_INET,
@@ -51,8 +51,6 @@ class Call(Shown):
         if isinstance(out, dict):
             refused = out.get("refused", "")
             out = out["b"].encode("latin-1") if "b" in out else None
-        if intent.name == "recvfrom" and isinstance(out, bytes):  # netlink says no in what it answers, not by errno
-            error = error or netlink.refusal(out)
         return cls(who, intent.name, intent.args, value, error, spent, out, refused)
 
     @property

@@ -55,6 +55,7 @@ BETWEEN = {
         "poll": "waiting for an order or for the end of a child",
         "set_robust_list": "the C library in the child of a fork: strace came right after the host's own birth",
         "restart_syscall": "the same, interrupted by strace's attaching",
+        "gettid": "Python in the child of a fork: the same",
         "pidfd_open": "so that the end of the child just born is noticed",
         "wait4": "taking the exit status of a child that has ended",
     },

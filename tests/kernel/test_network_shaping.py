@@ -273,6 +273,14 @@ def test_what_the_kernel_refuses_is_told_with_its_cause(lab: Lab, step: object, 
     assert lab.snapshot("net") == before
 
 
+def test_nothing_more_is_done_after_a_refusal(lab: Lab) -> None:
+    before = lab.snapshot(*PROBES)
+    with pytest.raises(StepFailed, match=r'IFLA_IFNAME="nowhere".*, answered: ENODEV') as caught:
+        lab.take_all([SetLink(name="nowhere"), SetLink(name="lo")])
+    assert caught.value.made[-1].name == "recvfrom"
+    assert not Diff.between(before, lab.snapshot(*PROBES))
+
+
 def test_a_bucket_does_not_take_the_place_of_a_tree_of_the_same_name(lab: Lab) -> None:
     lab.take(MakeHtb(link="lo"))
     with pytest.raises(StepFailed) as caught:

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from pyroute2.netlink.rtnl.marshal import MarshalRtnl
 
-from labkit.agent.actor import link_in, resolve
+from labkit.agent.actor import resolve
 from labkit.agent.wire import pack
 from labkit.linux import netlink, netlink_text, rates, requests
+from labkit.linux.answers import link_in, refusal
 from labkit.linux.calls import Index, Packed, Pid, Ret
 from labkit.linux.constants import EEXIST, RTM_DELQDISC, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWQDISC, TC_H_ROOT
 from labkit.steps.backends.tape import told
@@ -92,7 +93,7 @@ def test_the_number_of_a_link_is_filled_in_from_what_the_kernel_answered() -> No
     answer = struct.pack("=IHHIIBxHiII", 32, RTM_NEWLINK, 0, 0, 0, 0, 1, 44, 0, 0)
     no = struct.pack("=IHHIIi", 36, 2, 0, 0, 0, -19) + BUCKET[:12]
     assert (link_in(answer), link_in(no), link_in(b"")) == (44, 0, 0), "never a number out of a refusal"
-    assert netlink.refusal(no) == 19 and netlink.refusal(answer) == 0
+    assert refusal(no) == 19 and refusal(answer) == 0
 
 
 def test_references_in_a_message_are_shifted_with_the_calls() -> None:
@@ -127,9 +128,8 @@ def test_a_call_shows_the_message_and_its_length() -> None:
     sent = list(netlink.ask_about("eth0", BUCKET))[4]
     shown = render(sent.name, sent.args)
     assert shown.startswith("sendto(fd, {RTM_NEWQDISC, ") and shown.endswith(f"}}, {len(BUCKET)}, 0, NULL, 0)")
-    refused = struct.pack("=IHHIIi", 36, 2, 0, 0, 0, -EEXIST) + bytes(16)
-    intent = list(netlink.ask(BUCKET))[3]
-    assert Call.from_row("host", intent, [36, 0, 1, {"b": refused.decode("latin-1")}]).errno == EEXIST
+    answered = Call.from_row("host", list(netlink.ask(BUCKET))[3], [36, EEXIST, 1, None])
+    assert str(answered).endswith(" = 36, and it says EEXIST") and answered.failed
 
 
 def test_a_recording_can_keep_the_message_with_its_holes() -> None:
