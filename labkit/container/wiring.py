@@ -26,7 +26,7 @@ from labkit.steps.step import Step
 INSIDE = "eth0"  #: what the link is called in the container
 UNLIMITED = "max"
 _BURST, _MOMENT = 16_384, 100  # bytes at least; a hundredth of a second at higher rates
-LATENCY = 50  #: milliseconds
+LATENCY = 200  #: milliseconds: TCP hands over up to 64 KiB at once, which at 8 Mbit/s take 65 of them
 _MOST_LATENCY = 10_000
 
 

@@ -43,7 +43,7 @@ def test_egress_is_shaped_in_the_container_and_ingress_before_it() -> None:
 def test_the_queue_holds_what_may_wait_and_a_burst() -> None:
     new = wiring.shaped(LAID, ingress="8M")
     (step,) = wiring.shaping(LAID, new)
-    assert isinstance(step, ShapeLink) and (step.burst, step.limit) == (16_384, 16_384 + 50_000), "50 ms of 1 MB/s"
+    assert isinstance(step, ShapeLink) and (step.burst, step.limit) == (16_384, 16_384 + 200_000), "200 ms of 1 MB/s"
     (step,) = wiring.shaping(LAID, new, burst=2000, latency=10)
     assert isinstance(step, ShapeLink) and (step.burst, step.limit) == (2000, 2000 + 10_000)
     (step,) = wiring.shaping(LAID, wiring.shaped(LAID, ingress="1G"))
