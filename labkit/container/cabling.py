@@ -6,6 +6,7 @@ What was half done is taken back: nothing of a cable is left that could not be l
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -64,12 +65,12 @@ def _first(lab: Ground, pair: Step) -> None:
 
 
 def shape(
-    lab: Ground, container: Container, *, egress: object, ingress: object, burst: int | None, latency: int
+    lab: Ground, container: Container, changes: Mapping[str, object], *, burst: int | None, latency: int
 ) -> Cable:
     """Give the cable of a running container other limits."""
     _check(lab, container)
     old = _cable(container)
-    new = wiring.shaped(old, egress=egress, ingress=ingress)
+    new = wiring.shaped(old, **changes)
     try:
         lab.take_all(wiring.shaping(old, new, burst=burst, latency=latency).steps)
     except BaseException:

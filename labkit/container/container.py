@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from labkit.cgroups.limits import Limits
+from labkit.cgroups.rosetta import Rosetta, rosetta
 from labkit.cgroups.usage import Usage
 from labkit.container import cabling, wiring
 from labkit.container.spec import Spec
@@ -22,6 +24,7 @@ from labkit.steps.fact import PROBES, Fact
 
 if TYPE_CHECKING:
     from labkit.container.engine import Engine
+    from labkit.container.watching import Watch
 
 
 class Container(Shown):
@@ -37,6 +40,7 @@ class Container(Shown):
         self._output: tuple[str, str] = ("", "")
         self._machine_pid: int | None = None  # found when it is asked for
         self._generation = engine.lab.generation
+        self._limits: Limits | None = None  # set by the engine where it was started with some
 
     @property
     def stdout(self) -> str:
@@ -91,6 +95,31 @@ class Container(Shown):
         """What it has used until now: CPU seconds, bytes, counts. Raises HostDied when it has ended."""
         return self._engine.usage(self)
 
+    def watch(self, *, hz: float = 10) -> Watch:
+        """Its counters `hz` times a second, and what happens in between, until it ends or nobody holds the watch."""
+        from labkit.container import watching  # makes system calls: of no use where this lab is a recording
+
+        return watching.watch(self._engine, self, hz)
+
+    def limits(self, **changes: Any) -> Limits:
+        """Change limits while it runs, by the names of `Limits`; None takes one away. Returns those now in force.
+
+        In force when this returns. One that it already exceeds is refused on version 1 (EBUSY) if the kernel cannot
+        take enough back; version 2 writes it down, takes back what it can, and kills. Raises SpecError where it was
+        started without ``limits=``.
+        """
+        return self._engine.limit(self, changes)
+
+    def rosetta(self, *which: str, values: bool = True) -> Rosetta:
+        """The files of its cgroups in version 2 and in version 1 side by side, with what they say at this moment.
+
+        `which`: names of files of version 2, or of controllers; without them all. Without `values` nothing is read,
+        and the table is the same on every machine. Raises HostDied when it has ended.
+        """
+        backend, name = self._engine.lab.backend, self.name
+        said = self._engine.counted(self, lambda pid: backend.machine("files", {name: pid})[name]) if values else {}
+        return rosetta(said.get("2", {}), said.get("1", {}), *which, values=values)
+
     def link(self, address: str, *, via: str | None = None) -> wiring.Cable:
         """Lay a cable between it and the lab host: ``container.link("10.9.0.2/24")``.
 
@@ -98,20 +127,13 @@ class Container(Shown):
         """
         return cabling.lay(self._engine.lab, self, address, via=via)
 
-    def shape(
-        self,
-        *,
-        egress: int | str | None = None,
-        ingress: int | str | None = None,
-        burst: int | None = None,
-        latency: int = wiring.LATENCY,
-    ) -> wiring.Cable:
-        """Limit what it may send (egress) and receive (ingress), in bits a second: ``container.shape(egress="8M")``.
+    def shape(self, *, burst: int | None = None, latency: int = wiring.LATENCY, **changes: Any) -> wiring.Cable:
+        """Limit what it sends and receives, in bits a second: ``container.shape(egress="8M", ingress=None)``.
 
-        ``"max"`` takes a limit away; what is not given stays. `burst` bytes may go at once, and what would have to
-        wait longer than `latency` milliseconds is dropped.
+        None takes a limit away; what is not named stays. `burst` bytes may go at once, and what would have to wait
+        longer than `latency` milliseconds is dropped.
         """
-        return cabling.shape(self._engine.lab, self, egress=egress, ingress=ingress, burst=burst, latency=latency)
+        return cabling.shape(self._engine.lab, self, changes, burst=burst, latency=latency)
 
     def traffic(self) -> Traffic:
         """What has gone over its cable until now: bytes, packets and drops. Raises HostDied when it has ended."""

@@ -24,7 +24,8 @@ from labkit.steps.plan import Plan
 from labkit.steps.step import Step
 
 INSIDE = "eth0"  #: what the link is called in the container
-UNLIMITED = "max"
+UNLIMITED = "max"  #: as in the files of a cgroup
+_LIMITS = ("egress", "ingress")
 _BURST, _MOMENT = 16_384, 100  # bytes at least; a hundredth of a second at higher rates
 LATENCY = 200  #: milliseconds: TCP hands over up to 64 KiB at once, which at 8 Mbit/s take 65 of them
 _MOST_LATENCY = 10_000
@@ -54,7 +55,7 @@ class Cable(Shown):
     def __str__(self) -> str:
         ends = f"{INSIDE} of {self.container} has {self.address}, {self.outside} of the lab host {self.host_address}"
         rows = [f"a cable: {ends}"]
-        for word, rate in (("egress", self.egress), ("ingress", self.ingress)):
+        for word, rate in zip(_LIMITS, (self.egress, self.ingress), strict=True):
             rows.append(f"  {word:8} {rates.shown(rate) if rate else 'as fast as it goes'}")
         return "\n".join(rows)
 
@@ -90,17 +91,13 @@ def _check(one: IPv4Interface, what: str) -> None:
         raise SpecError(f"{what} is not the address of one machine", look='"10.9.0.2/24"')
 
 
-def shaped(laid: Cable, *, egress: object = None, ingress: object = None) -> Cable:
-    """The cable with other limits: bits a second, ``"8M"``, or ``"max"`` for none; None leaves one as it is."""
-    return replace(
-        laid,
-        egress=laid.egress if egress is None else _rate("egress", egress),
-        ingress=laid.ingress if ingress is None else _rate("ingress", ingress),
-    )
-
-
-def _rate(what: str, value: object) -> int:
-    return 0 if value == UNLIMITED else rates.bits(what, value)
+def shaped(laid: Cable, **changes: object) -> Cable:
+    """The cable with other limits, `egress` and `ingress`: bits a second, ``"8M"``, or None for no limit."""
+    for name in changes:
+        if name not in _LIMITS:
+            raise SpecError(f"a cable has no limit called {name!r}", look=" and ".join(_LIMITS))
+    given = {name: 0 if value in (None, UNLIMITED) else rates.bits(name, value) for name, value in changes.items()}
+    return replace(laid, egress=given.get("egress", laid.egress), ingress=given.get("ingress", laid.ingress))
 
 
 def laying(laid: Cable) -> Plan:

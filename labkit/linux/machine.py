@@ -6,13 +6,16 @@ given them as ``{name: pid}`` and answer by the names.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 Pids = Mapping[str, int]
 Answer = dict[str, Any]
-_ENOUGH, _MOST = 0.2, 2.2  # seconds of CPU for the slowest; seconds of waiting for that
+_ENOUGH, _MOST = 0.2, 6.0  # seconds of CPU for the slowest; seconds of waiting for that
+_STEADY = 0.07  # by how much of itself a share may still change while the time doubles
+_CALM, _PATIENCE = 0.4, 10.0  # seconds without a change; seconds of waiting for that
 
 
 def jobs(pids: Pids) -> Answer:
@@ -57,28 +60,98 @@ def shares(pids: Pids) -> Answer:
 
     Counted by the kernel, not by the clock on the wall: where they are bound to one CPU, whatever else runs there
     takes from all of them alike, so the proportion holds on a busy machine, too. Ends as soon as the slowest has
-    had a fifth of a second, or after two seconds.
+    had a fifth of a second and the proportion is steady: a virtual CPU that was away charges that time to whoever
+    ran, and makes up for it later. After six seconds it ends in any case.
     """
     import psutil
 
     running = {name: psutil.Process(pid) for name, pid in pids.items()}
     before, deadline = _used(running), time.monotonic() + _MOST
+    seen: list[dict[str, float]] = []
     while True:
         time.sleep(0.05)
         spent = {name: used - before[name] for name, used in _used(running).items()}
-        if min(spent.values()) >= _ENOUGH or time.monotonic() > deadline:
+        seen.append(spent)
+        if (min(spent.values()) >= _ENOUGH and _steady(seen)) or time.monotonic() > deadline:
             return spent
+
+
+def _steady(seen: list[dict[str, float]]) -> bool:
+    """Whether everybody's share is what it was at half the time."""
+    halfway, now = seen[len(seen) // 2], seen[-1]
+    then, total = sum(halfway.values()), sum(now.values())
+    return then > 0 and all(
+        abs(halfway[name] / then - used / total) <= _STEADY * used / total for name, used in now.items()
+    )
 
 
 def _used(processes: dict[str, Any]) -> dict[str, float]:
     return {name: sum(process.cpu_times()[:2]) for name, process in processes.items()}
 
 
-def counters(pids: Pids) -> Answer:
-    """What the files of each process's cgroup of version 2 count. Raises LookupError where that is not to be seen."""
-    from labkit.linux import cgroup2, cgroup_files
+def rest(pids: Pids) -> Answer:
+    """Wait until nothing changes any more among these processes and their descendants, and none is a shell."""
+    import psutil
 
-    return {name: cgroup_files.counters(cgroup2.own(pid)) for name, pid in pids.items()}
+    deadline, since = time.monotonic() + _PATIENCE, time.monotonic()
+    before: set[tuple[int, str, bool]] = set()
+    while time.monotonic() < deadline:
+        now = set()
+        for pid in pids.values():
+            try:
+                for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
+                    now.add((process.pid, process.name(), process.status() == psutil.STATUS_ZOMBIE))
+            except psutil.NoSuchProcess:
+                continue
+        if now != before or any(name == "sh" for _, name, _ in now):
+            before, since = now, time.monotonic()
+        elif time.monotonic() - since > _CALM:
+            break
+        time.sleep(0.02)
+    return {}
+
+
+def counters(pids: Pids) -> Answer:
+    """What the files of each process's cgroups count. Raises LookupError where that is not to be seen."""
+    from labkit.linux import cgroup_files
+    from labkit.linux.held import Held
+
+    found = {}
+    for name, pid in pids.items():
+        with Held(cgroup_files.counters(pid)) as files:
+            found[name] = files.texts()
+    return found
+
+
+def usage(pids: Pids) -> Answer:
+    """What all of it together has used since it was booted: seconds, bytes and counts."""
+    import psutil
+
+    cpu, memory, swap = psutil.cpu_times(), psutil.virtual_memory(), psutil.swap_memory()
+    links, whole = psutil.net_io_counters(pernic=True), set(os.listdir("/sys/block"))  # and not their partitions
+    disks = {name: disk for name, disk in (psutil.disk_io_counters(perdisk=True) or {}).items() if name in whole}
+    idle = cpu.idle + cpu.iowait
+    return {
+        "cpus": psutil.cpu_count(), "user": cpu.user + cpu.nice, "system": cpu.system, "idle": idle,
+        "cpu": sum(cpu[:7]) - idle,  # without what is stolen from this machine; its own guests are in user already
+        "memory": memory.total - memory.available, "memory_total": memory.total, "swap": swap.used,
+        "disks": {name: [disk.read_bytes, disk.write_bytes] for name, disk in disks.items()},
+        "links": {name: [link.bytes_recv, link.bytes_sent] for name, link in links.items()},
+        "processes": len(psutil.pids()),
+    }  # fmt: skip
+
+
+def files(pids: Pids) -> Answer:
+    """All that the files of each process's own cgroups say, by version ("1", "2") and name of the file."""
+    from labkit.linux import cgroup_files, hierarchies
+
+    found: Answer = {}
+    for name, pid in pids.items():
+        found[name] = {}
+        for tree in hierarchies.own(pid):
+            if texts := cgroup_files.everything(tree.directory):
+                found[name].setdefault(str(tree.version), {}).update(texts)
+    return found
 
 
 QUESTIONS: dict[str, Callable[[Pids], Answer]] = {
@@ -87,5 +160,8 @@ QUESTIONS: dict[str, Callable[[Pids], Answer]] = {
     "programs": programs,
     "lives": lives,
     "shares": shares,
+    "rest": rest,
     "counters": counters,
+    "files": files,
+    "usage": usage,
 }

@@ -34,7 +34,8 @@ def test_egress_is_shaped_in_the_container_and_ingress_before_it() -> None:
         ("host", "veth-c1", 4_000_000),
     }
     assert str(new).splitlines()[1:] == ["  egress   8 Mbit/s", "  ingress  4 Mbit/s"]
-    away = wiring.shaping(new, wiring.shaped(new, egress="max"))
+    away = wiring.shaping(new, wiring.shaped(new, egress=None))
+    assert wiring.shaped(new, egress="max") == wiring.shaped(new, egress=None), "as a file of a cgroup says it"
     assert [step.link for step in away if isinstance(step, RemoveQdisc)] == ["eth0"]
     assert [step.rate for step in away if isinstance(step, ShapeLink)] == [4_000_000]
     assert not wiring.shaping(LAID, wiring.shaped(LAID, egress="max"))
@@ -59,6 +60,11 @@ def test_a_rate_that_cannot_be_is_refused(rate: object) -> None:
     with pytest.raises(SpecError) as caught:
         wiring.shaped(LAID, egress=rate)
     assert "egress" in caught.value.message and caught.value.look
+
+
+def test_a_limit_that_there_is_not_is_refused_by_name() -> None:
+    with pytest.raises(SpecError, match="no limit called 'outgress'"):
+        wiring.shaped(LAID, outgress="8M")
 
 
 @pytest.mark.parametrize(
