@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from labkit.container.container import Container
     from labkit.container.engine import Ground
 
-_HOST = 1  # pid of the lab host's init, in the lab host
 _PATIENCE = 3.0  # seconds: the kernel clears the network namespace of the dead when it has the time
 
 
@@ -84,14 +83,12 @@ def shape(
 def traffic(lab: Ground, container: Container) -> Traffic:
     """What has gone over the cable. Raises HostDied if the container has ended meanwhile."""
     _check(lab, container)
-    cable, raw = _cable(container), lab.backend.look([])
+    cable = _cable(container)
     try:
-        pids = {
-            container.name: looking.machine_pid(container.name, container.pid, raw),
-            "host": looking.machine_pid("host", _HOST, raw),
-        }
-        told = lab.backend.machine("traffic", pids)
-        return Traffic.of(told[container.name][wiring.INSIDE], told["host"][cable.outside])
+        if container._machine_pid is None:
+            container._machine_pid = looking.machine_pid(container.name, container.pid, lab.backend.look([]))
+        told = lab.backend.machine("traffic", {container.name: container._machine_pid})
+        return Traffic.of(told[container.name][wiring.INSIDE], told["lab host"][cable.outside])
     except LookupError:
         raise HostDied(
             f"the cable of container {container.name} is gone, and its counters with it", look='lab.facts("net")'

@@ -13,6 +13,7 @@ import zlib
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Interface
 
+from labkit.cgroups import sizes
 from labkit.errors import SpecError
 from labkit.linux import rates
 from labkit.namespaces.processes import Kill
@@ -28,7 +29,7 @@ UNLIMITED = "max"  #: as in the files of a cgroup
 _LIMITS = ("egress", "ingress")
 _BURST, _MOMENT = 16_384, 100  # bytes at least; a hundredth of a second at higher rates
 LATENCY = 200  #: milliseconds: TCP hands over up to 64 KiB at once, which at 8 Mbit/s take 65 of them
-_MOST_LATENCY = 10_000
+_MOST_BURST, _MOST_LATENCY = 2**31, 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,17 +132,11 @@ def shaping(old: Cable, new: Cable, *, burst: int | None = None, latency: int = 
 
 def _limit(who: str, link: str, old: int, new: int, burst: int | None = None, latency: int = LATENCY) -> list[Step]:
     if new:
-        bucket = max(_BURST, new // 8 // _MOMENT) if burst is None else _whole("burst", burst, 0, 2**31)
+        bucket = max(_BURST, new // 8 // _MOMENT) if burst is None else sizes.whole("burst", burst, 0, _MOST_BURST)
         check_burst(new, bucket)
-        waiting = round(new / 8 * _whole("latency", latency, 1, _MOST_LATENCY) / 1000)
+        waiting = round(new / 8 * sizes.whole("latency", latency, 1, _MOST_LATENCY) / 1000)
         return [ShapeLink(who=who, link=link, rate=new, burst=bucket, limit=waiting + bucket)]
     return [RemoveQdisc(who=who, link=link)] if old else []
-
-
-def _whole(what: str, value: object, least: int, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise SpecError(f"{what}={value!r} is not a whole number between {least} and {most}", look=f"leave {what} out")
-    return value
 
 
 def _inside(laid: Cable, steps: list[Step]) -> list[Step]:

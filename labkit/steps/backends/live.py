@@ -115,14 +115,18 @@ class Live:
         return reply
 
     def _traffic(self, pids: Mapping[str, int]) -> Facts:
-        """The counters of all links in each process's network namespace. Raises LookupError for one that is gone."""
+        """The counters of all links in the network namespaces of these processes and of the ``lab host``.
+
+        Raises LookupError for a process that has gone.
+        """
         from labkit.linux import rtnl
 
         reply, fds = self.client.ask("look", probes=["net"])
         rtnl.fill(reply["net"], fds, rtnl.counters)
         counted = {row["ns"]: row["counters"] for row in reply["net"]}
         spaces = {row["pid"]: row["ns"].get("net") for row in reply["processes"]}
-        return {name: counted[spaces[pid]] for name, pid in pids.items()}
+        init = reply["processes"][0]["pid"]
+        return {name: counted[spaces[pid]] for name, pid in {**pids, "lab host": init}.items()}
 
     def start(self, start: Start) -> int:
         with self._lock:
