@@ -29,14 +29,15 @@ from labkit.steps.taking import StepFailed
 
 MINE, HOSTS = "10.9.0.2", "10.9.0.1"
 RATE = 8_000_000
-#: takes what comes and sends without end, on two ports; "ready" as soon as both listen
+#: takes what comes and sends without end, on two ports; "ready" as soon as both listen. Each connection has a thread:
+#: what the last one has left unsent goes on after its sender has been killed
 PEER = """
 import threading
 def serve(port, act):
     listening = socket.create_server(("", port))
     def run():
         while True:
-            act(listening.accept()[0])
+            threading.Thread(target=act, args=listening.accept()[:1], daemon=True).start()
     threading.Thread(target=run, daemon=True).start()
 def take(one):
     with one:
