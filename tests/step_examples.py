@@ -12,6 +12,7 @@ from pkgutil import walk_packages
 
 import labkit
 from labkit.cgroups.change import EnterCgroup, Freeze, HandDown, KillCgroup, SetLimit
+from labkit.cgroups.devices import AllowDevices, AttachDeviceProgram, DetachDeviceProgram
 from labkit.cgroups.make import MakeCgroup, RemoveCgroup
 from labkit.container.joining import SpawnInside
 from labkit.linux.constants import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, SIGKILL
@@ -82,6 +83,14 @@ def _cgroups() -> Iterator[tuple[str, list[Step]]]:
     yield "HandDown nothing", [made, HandDown(path=group, controllers=())]
     yield "EnterCgroup", [made, Spawn(child="me"), EnterCgroup(who="me", path=group)]
     yield "Freeze", [made, Spawn(child="me", cgroup=group), Freeze(path=group), Freeze(path=group, frozen=False)]
+    attached = AttachDeviceProgram(path=group, rules=("c 1:3 rwm", "c 136:* rw"))
+    yield "AttachDeviceProgram", [made, attached]
+    yield "AttachDeviceProgram again", [made, attached, AttachDeviceProgram(path=group, rules=())]
+    yield "DetachDeviceProgram", [made, attached, DetachDeviceProgram(path=group)]
+    old = "/run/cgroup1/devices/g"
+    yield "AllowDevices", [MakeCgroup(path=old), AllowDevices(path=old, rules=("c 1:3 rwm", "b *:* m"))]
+    older = AllowDevices(path=f"{old}2", rules=("c 1:3 r",))
+    yield "AllowDevices again", [MakeCgroup(path=f"{old}2"), older, AllowDevices(path=f"{old}2", rules=())]
     yield "KillCgroup", [made, Spawn(child="me", cgroup=group), Exec(who="me", argv=SLEEP), KillCgroup(path=group)]
 
 

@@ -98,6 +98,8 @@ _ROWS = (
          ("pids", ("pids.max",))),
     File("pids.current", "meter", "how many there are", "tasks", ("pids", ("pids.current",))),
     File("pids.events", "meter", "how many forks were refused", "times", ("pids", ("pids.events",))),
+    File("devices", "limit", "the devices that may be opened or made; in version 2 no file, but a BPF program",
+         "TYPE MAJOR:MINOR rwm", ("devices", ("devices.allow", "devices.deny", "devices.list"))),
     File("cgroup.freeze", "act", "everybody stops where they stand", "0 or 1", ("freezer", ("freezer.state",))),
     File("cgroup.kill", "act", "everybody dies", "1",
          why_not="freeze, kill each process, thaw: a frozen one dies only when it is thawed"),

@@ -114,11 +114,11 @@ def rest(pids: Pids) -> Answer:
 def counters(pids: Pids) -> Answer:
     """What the files of each process's cgroups count. Raises LookupError where that is not to be seen."""
     from labkit.linux import cgroup_files
-    from labkit.linux.held import Held
+    from labkit.linux.open_files import OpenFiles
 
     found = {}
     for name, pid in pids.items():
-        with Held(cgroup_files.counters(pid)) as files:
+        with OpenFiles(cgroup_files.counters(pid)) as files:
             found[name] = files.texts()
     return found
 
@@ -154,6 +154,32 @@ def files(pids: Pids) -> Answer:
     return found
 
 
+def beneath(pids: Pids) -> Answer:
+    """What the files of every cgroup of a lab count, by the names that facts have for them.
+
+    `pids` has for each tree one process, by the place that it has there: ``{"/host": 4711, "memory:/web": 4712}``.
+    """
+    from labkit.linux import cgroup_files, hierarchies
+    from labkit.linux.open_files import OpenFiles
+
+    found: Answer = {}
+    for place, pid in pids.items():
+        words, inside = ("", place) if place.startswith("/") else place.split(":", 1)
+        try:
+            trees = hierarchies.own(pid)
+        except (LookupError, ProcessLookupError):  # it has ended meanwhile
+            continue
+        for tree in trees:
+            if (",".join(tree.controllers) if tree.version == 1 else "") != words:
+                continue
+            names, top = cgroup_files.counting(tree.version, tree.controllers), tree.directory.removesuffix(inside)
+            for directory, _, _ in os.walk(top):
+                name = f"{words}:{directory[len(top) :] or '/'}".removeprefix(":")
+                with OpenFiles([(file, f"{directory}/{file}") for file in names]) as files:
+                    found[name] = files.texts()
+    return found
+
+
 QUESTIONS: dict[str, Callable[[Pids], Answer]] = {
     "jobs": jobs,
     "memory": memory,
@@ -163,5 +189,6 @@ QUESTIONS: dict[str, Callable[[Pids], Answer]] = {
     "rest": rest,
     "counters": counters,
     "files": files,
+    "beneath": beneath,
     "usage": usage,
 }

@@ -14,6 +14,7 @@ from labkit.linux.calls import Fd, Intent, Joined, Packed, Pid, Ret
 from labkit.linux.constants import (
     AF_INET,
     AT_FDCWD,
+    BPF_PROG_LOAD,
     PR_CAP_AMBIENT,
     PR_CAPBSET_DROP,
     PR_SET_NO_NEW_PRIVS,
@@ -81,6 +82,8 @@ class Call(Shown):
         if self.name in ("clone3", "wait4", "getpid", "getppid", "setsid"):
             return "pid" if self.value > 0 else str(self.value)
         if self.name in ("openat", "openat2", "open_tree", "fsopen", "fsmount", "socket", "pidfd_open"):
+            return "fd"
+        if self.name == "bpf" and self.args[0] == BPF_PROG_LOAD and self.value >= 0:
             return "fd"
         if self.name == "keyctl":
             return "key"
@@ -176,6 +179,11 @@ _FIELD_GROUPS = {
     ("mount_attr", "propagation"): "MS",
     ("open_how", "flags"): "O",
     ("open_how", "resolve"): "RESOLVE",
+    ("bpf_attr", "prog_type"): "BPF_PROG_TYPE",
+    ("bpf_attr", "license"): "str",
+    ("bpf_attr", "prog_name"): "str",
+    ("bpf_attr", "attach_type"): "BPF_ATTACH_TYPE",
+    ("bpf_attr", "expected_attach_type"): "BPF_ATTACH_TYPE",
 }
 
 
@@ -184,8 +192,13 @@ def _struct(kind: str, value: dict[str, Any]) -> str:
         return "{version=_LINUX_CAPABILITY_VERSION_3, pid=0}"
     if kind == "cap_data":
         return "{" + ", ".join(f"{name}={capabilities.summary(mask)}" for name, mask in value.items()) + "}"
-    fields = [f"{name}={_argument(_FIELD_GROUPS.get((kind, name), 'fd'), item)}" for name, item in value.items()]
-    return "{" + ", ".join(fields) + "}, " + str(len(structs.pack(kind, {})))
+    fields = [
+        f"insn_cnt={len(item) // 8}, insns=…"  # a program is shown in full by who has assembled it
+        if name == "insns"
+        else f"{name}={_argument(_FIELD_GROUPS.get((kind, name), 'fd'), item)}"
+        for name, item in value.items()
+    ]
+    return "{" + ", ".join(fields) + "}, " + str(structs.size(kind, value))
 
 
 def quoted(value: str | bytes, longest: int = _LONGEST) -> str:

@@ -19,6 +19,7 @@ from step_examples import EXAMPLES
 from strategies import plans
 
 from labkit import Lab
+from labkit.cgroups import Limits
 from labkit.linux.constants import SIGTERM
 from labkit.namespaces.files import WriteFile
 from labkit.namespaces.mounts import Mount
@@ -172,6 +173,7 @@ ALL = ("mnt", "pid", "user", "uts", "ipc", "net", "cgroup")
         {"namespaces": ()},
         {"namespaces": ALL},
         {"namespaces": ALL, "user": 1000, "init": True},
+        {"limits": Limits(devices=["c 1:3 rw"])},
     ],
     ids=str,
 )

@@ -68,7 +68,7 @@ def test_a_plan_prints_exports_and_says_what_it_needs_without_touching_the_kerne
     assert lines[0] == f"{plan.name}: {len(plan)} steps"
     assert all(any(step.title in line for line in lines) for step in plan)
     assert script.startswith("#!/usr/bin/env bash\n") and f"# {len(plan)}. " in script
-    assert all(need.partition(":")[0] in ("image", "namespace", "tool", "cgroup2") for need in needs)
+    assert all(need.partition(":")[0] in ("image", "namespace", "tool", "cgroup2", "cgroup1", "bpf") for need in needs)
     assert sum(len(part.intents) for part in parts) == sum(len([*step.calls()]) for step in plan)
 
 

@@ -20,6 +20,7 @@ See: the manual page of the call, and the header that it names.
 
 from __future__ import annotations
 
+from labkit.linux.constants.bpf import *
 from labkit.linux.constants.caps import *
 from labkit.linux.constants.errnos import *
 from labkit.linux.constants.files import *
@@ -40,6 +41,9 @@ from labkit.linux.constants.sockets import *
 GROUPS: dict[str, tuple[str, str, int, str]] = {
     "AF": ("", "AF_", -1, "decimal"),
     "AT": ("AT_ -AT_FDCWD -AT_EACCESS", "", 0, "hex"),
+    "BPF": ("", "BPF_PROG_ BPF_OBJ_ -BPF_PROG_TYPE_", -1, "decimal"),
+    "BPF_ATTACH_TYPE": ("", "BPF_CGROUP_", -1, "decimal"),
+    "BPF_PROG_TYPE": ("", "BPF_PROG_TYPE_", -1, "decimal"),
     "CAP": ("", "CAP_", -1, "decimal"),
     "CLD": ("", "CLD_", -1, "decimal"),
     "CLOCK": ("", "CLOCK_", -1, "decimal"),
