@@ -1,12 +1,12 @@
 """System calls that have not happened yet.
 
-Each function here has the name and the arguments of a system call and returns an `Intent`: the call
-as data, to be shown, counted, sent to another process, and made there. Where a call needs what an
-earlier one returned, it names it:
+Each function here has the name and the arguments of a system call and returns an `Intent`: the call as data, to be
+shown, counted, sent to another process, and made there. Where a call needs what an earlier one returned, it names it:
 
 - `Ret(0)`       the return value of the first call of the same step
 - `Fd("image")`  a file descriptor that the executing process keeps under that name
 - `Pid("c1")`    the number by which the executing process knows its child c1
+- `Index(3)`     the number of the network link that the kernel told of in what call 3 received
 
     >>> from labkit.linux.constants import MS_PRIVATE, MS_REC
     >>> mount(None, "/", None, MS_REC | MS_PRIVATE)
@@ -46,6 +46,18 @@ class Joined(NamedTuple):
     """A string put together where it is used: ``Joined(("/proc/", Pid("c1"), "/uid_map"))``."""
 
     parts: tuple[str | Pid | Fd, ...]
+
+
+class Index(NamedTuple):
+    """The number of a network link, from the RTM_NEWLINK that call `number` of the same step received."""
+
+    number: int
+
+
+class Packed(NamedTuple):
+    """Bytes put together where they are used; a number among them is an int of four bytes, in the machine's order."""
+
+    parts: tuple[bytes | Pid | Index, ...]
 
 
 FdLike = int | Ret | Fd
@@ -103,10 +115,8 @@ def clone3(child: str, flags: int, *, cgroup: FdLike | None = None) -> Intent:
 
     With CLONE_PARENT it becomes a sibling, and who is told of its end is the parent's business: clone(2).
     """
-    args: dict[str, Any] = {"flags": flags, "exit_signal": 0 if flags & CLONE_PARENT else SIGCHLD}
-    if cgroup is not None:
-        args["cgroup"] = cgroup
-    return Intent("clone3", (args,), keep=child)
+    args = {"flags": flags, "exit_signal": 0 if flags & CLONE_PARENT else SIGCHLD}
+    return Intent("clone3", (args if cgroup is None else {**args, "cgroup": cgroup},), keep=child)
 
 
 def close(fd: FdLike) -> Intent:
@@ -227,7 +237,7 @@ def rt_sigprocmask(how: int, signals: Sequence[int]) -> Intent:
     return Intent("rt_sigprocmask", (how, tuple(signals), None, 8))
 
 
-def send(fd: FdLike, data: bytes) -> Intent:
+def send(fd: FdLike, data: bytes | Packed) -> Intent:
     return Intent("sendto", (fd, data, 0, None, 0))
 
 

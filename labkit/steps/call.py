@@ -9,8 +9,8 @@ from socket import inet_ntoa
 from typing import Any
 
 from labkit.errors import errno_name
-from labkit.linux import capabilities, rtnl, structs
-from labkit.linux.calls import Fd, Intent, Joined, Pid, Ret
+from labkit.linux import capabilities, netlink_text, structs
+from labkit.linux.calls import Fd, Intent, Joined, Packed, Pid, Ret
 from labkit.linux.constants import (
     AF_INET,
     AT_FDCWD,
@@ -52,8 +52,6 @@ class Call(Shown):
         if isinstance(out, dict):
             refused = out.get("refused", "")
             out = out["b"].encode("latin-1") if "b" in out else None
-        if intent.name == "recvfrom" and isinstance(out, bytes):  # netlink says no in what it answers, not by errno
-            error = error or rtnl.refusal(out)
         return cls(who, intent.name, intent.args, value, error, spent, out, refused)
 
     @property
@@ -126,7 +124,7 @@ def _argument(kind: str, value: Any) -> str:
     if kind == "strs":
         return "[" + ", ".join(quoted(item) for item in value) + "]"
     if kind == "buf":
-        return f"{_socket(value) or quoted(value)}, {len(value)}"
+        return f"{_socket(value) or quoted(value)}, {_length(value)}"
     if kind == "out":
         return f"…, {value}"
     if kind in ("status", "utsname"):
@@ -156,17 +154,21 @@ def _signals(numbers: Sequence[int]) -> str:
     return "~" * (shown is missing) + f"[{' '.join(words)}]"
 
 
-def _socket(value: bytes) -> str:
-    """An address or a link message in words; empty for other bytes."""
+def _length(value: bytes | Packed) -> int:
+    parts = value.parts if isinstance(value, Packed) else (value,)
+    return sum(len(part) if isinstance(part, bytes) else 4 for part in parts)
+
+
+def _socket(value: bytes | Packed) -> str:
+    """An address or a message to the network stack in words; empty for other bytes."""
+    if isinstance(value, Packed):
+        return netlink_text.words(value)
     if len(value) == 16 and value[:2] == struct.pack("=H", AF_INET):
         port, address = struct.unpack_from("!H4s", value, 2)
         return f'{{sa_family=AF_INET, sin_port=htons({port}), sin_addr=inet_addr("{inet_ntoa(address)}")}}'
     if len(value) == 12 and value[:2] == b"\x10\0":
         return "{sa_family=AF_NETLINK, nl_pid=0}"
-    if len(value) == 32 and struct.unpack_from("=IH", value) == (32, 19):
-        index, flags = struct.unpack_from("=iI", value, 20)
-        return f"{{RTM_SETLINK, NLM_F_REQUEST|NLM_F_ACK, {{ifi_index={index}, ifi_flags={decode('IFF', flags)}}}}}"
-    return ""
+    return netlink_text.words(value)
 
 
 _FIELD_GROUPS = {

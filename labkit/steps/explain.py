@@ -28,6 +28,7 @@ from labkit.linux.constants import (
     EPERM,
     ERANGE,
     EROFS,
+    ESRCH,
     EUSERS,
 )
 from labkit.steps.step import Step
@@ -50,6 +51,13 @@ TABLE: dict[tuple[str, int], tuple[str, str]] = {
     ("bind", EADDRINUSE): ("another socket has this port on this address; it may belong to anybody in this network namespace",
                            "print(lab.snapshot('net'))"),
     ("bind", EADDRNOTAVAIL): ("no interface of this network namespace has that address", "ip address"),
+    ("recvfrom", ENODEV): ("there is no link of that name in this network namespace", "print(lab.snapshot('net')); ip link"),
+    ("recvfrom", EEXIST): ("it is there already: a link or a class of that name, or the address on that link", "print(lab.snapshot('net'))"),
+    ("recvfrom", ENOENT): ("there is nothing of that kind to change or to remove, or this kernel has no such queue", "tc qdisc show"),
+    ("recvfrom", ESRCH): ("the process whose network namespace was meant has gone", "print(lab.snapshot('processes'))"),
+    ("recvfrom", EADDRNOTAVAIL): ("that link has no such address", "print(lab.snapshot('net')); ip address"),
+    ("recvfrom", EINVAL): ("a queue of another kind is at that place, or a number that this kind does not take", "tc qdisc show"),
+    ("recvfrom", EPERM): ("CAP_NET_ADMIN is missing in the user namespace to which this network namespace belongs", "grep Cap /proc/self/status"),
     ("bpf", EPERM): ("a program about devices takes CAP_SYS_ADMIN (or CAP_BPF with CAP_NET_ADMIN) in the first user namespace; or the "
                      "cgroup above has one that may not be added to", "grep CapEff /proc/self/status"),
     ("bpf", EINVAL): ("the kernel was built without CONFIG_CGROUP_BPF, or its verifier does not take the program", "zgrep BPF /proc/config.gz"),

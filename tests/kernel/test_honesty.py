@@ -31,7 +31,7 @@ from strategies import plans
 
 from labkit import Lab
 from labkit.linux import structs
-from labkit.linux.calls import Fd, Intent, Joined, Pid, Ret
+from labkit.linux.calls import Fd, Intent, Joined, Packed, Pid, Ret
 from labkit.linux.constants import O_CREAT
 from labkit.linux.signatures import signature
 from labkit.namespaces.files import MakeDirectory
@@ -57,6 +57,7 @@ BETWEEN = {
         "poll": "waiting for an order or for the end of a child",
         "set_robust_list": "the C library in the child of a fork: strace came right after the host's own birth",
         "restart_syscall": "the same, interrupted by strace's attaching",
+        "gettid": "Python in the child of a fork: the same",
         "pidfd_open": "so that the end of the child just born is noticed",
         "wait4": "taking the exit status of a child that has ended",
     },
@@ -244,6 +245,8 @@ class Teller:
             return self.pids[who][value.name]
         if isinstance(value, Joined):
             return "".join(str(self._resolved(who, part, returned)) for part in value.parts)
+        if isinstance(value, Packed):  # of which only the length is compared: strace shows the structure in it
+            return b"".join(part if isinstance(part, bytes) else bytes(4) for part in value.parts)
         if isinstance(value, dict):
             return {key: self._resolved(who, item, returned) for key, item in value.items()}
         return value

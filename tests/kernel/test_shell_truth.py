@@ -181,6 +181,11 @@ def test_the_script_of_a_container_makes_the_same_container(lab: Lab, options: d
     agree(lab, lab.plans.container("busybox", ["sleep", "1000"], name="c1", **options))
 
 
+def test_the_script_of_a_cable_lays_the_same_cable(lab: Lab) -> None:
+    container = lab.plans.container("busybox", ["sleep", "1000"], name="c1")
+    agree(lab, container + lab.plans.link("c1", "10.9.0.2/24", egress="8M", ingress="4M"))
+
+
 def test_a_script_that_is_ended_ends_all_it_has_started(lab: Lab) -> None:
     begin(lab, lab.plans.container("busybox", ["sleep", "1000"], name="c1", init=True))
     until(lambda: over(lab), PATIENCE)

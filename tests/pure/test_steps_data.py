@@ -17,7 +17,7 @@ from step_examples import EXAMPLES
 
 from labkit.container import spec
 from labkit.errors import PlanError
-from labkit.linux import rtnl, syscalls
+from labkit.linux import syscalls
 from labkit.linux.calls import Fd, Intent, Pid, Ret, mount
 from labkit.namespaces.files import MakeDirectory
 from labkit.namespaces.mounts import MakePrivate, Mount
@@ -46,7 +46,6 @@ def no_kernel() -> Iterator[None]:
     def tripped(*args: object, **options: object) -> Any:
         raise RuntimeError(f"the kernel was asked: {args} {options}")
 
-    rtnl.link_up(1)  # imports what it needs when it is first asked
     with pytest.MonkeyPatch.context() as patch:
         for name in ("invoke", "call", "enter"):
             patch.setattr(syscalls, name, tripped)

@@ -33,6 +33,7 @@ from labkit.linux.constants.process import *
 from labkit.linux.constants.process import __WALL as __WALL
 from labkit.linux.constants.process import __WCLONE as __WCLONE
 from labkit.linux.constants.process import __WNOTHREAD as __WNOTHREAD
+from labkit.linux.constants.rtnetlink import *
 from labkit.linux.constants.signals import *
 from labkit.linux.constants.sockets import *
 
@@ -56,7 +57,7 @@ GROUPS: dict[str, tuple[str, str, int, str]] = {
     "FSOPEN": ("FSOPEN_", "", 0, "hex"),
     "FSPICK": ("FSPICK_", "", 0, "hex"),
     "IFF": ("IFF_", "", 0, "hex"),
-    "IOCTL": ("", "NS_GET_ TC TIOC FIO SIOC", -1, "hex"),
+    "IOCTL": ("", "NS_GET_ TCGET TCSET TIOC FIO SIOC", -1, "hex"),
     "IPC": ("IPC_CREAT IPC_EXCL IPC_NOWAIT", "", 0, "octal"),
     "KEYCTL": ("", "KEYCTL_", -1, "decimal"),
     "KEY_SPEC": ("", "KEY_SPEC_", -1, "decimal"),
@@ -69,6 +70,7 @@ GROUPS: dict[str, tuple[str, str, int, str]] = {
     "MS": ("MS_", "", 0, "hex"),
     "MSG": ("MSG_", "", 0, "hex"),
     "NETLINK": ("", "NETLINK_", -1, "decimal"),
+    "NLM_F": ("NLM_F_ -NLM_F_DUMP -NLM_F_ROOT -NLM_F_MATCH", "", 0, "hex"),
     "NODE": ("", "S_IF -S_IFMT", S_IFMT, "octal"),
     "O": ("O_ -O_ACCMODE -O_RDONLY -O_WRONLY -O_RDWR", "O_RDONLY O_WRONLY O_RDWR", O_ACCMODE, "octal"),
     "OPEN_TREE": ("OPEN_TREE_ AT_EMPTY_PATH AT_NO_AUTOMOUNT AT_RECURSIVE AT_SYMLINK_NOFOLLOW", "", 0, "hex"),
@@ -78,6 +80,7 @@ GROUPS: dict[str, tuple[str, str, int, str]] = {
     "PR": ("", "PR_ -PR_CAP_AMBIENT_", -1, "decimal"),
     "PR_CAP_AMBIENT": ("", "PR_CAP_AMBIENT_", -1, "decimal"),
     "RESOLVE": ("RESOLVE_", "", 0, "hex"),
+    "RTM": ("", "RTM_", -1, "decimal"),
     "SCM": ("", "SCM_", -1, "decimal"),
     "SEAL": ("F_SEAL_", "", 0, "hex"),
     "SECBIT": ("SECBIT_", "", 0, "hex"),
