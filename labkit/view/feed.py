@@ -22,6 +22,7 @@ from labkit.cgroups.samples import Event, Sample
 from labkit.view.gauges import SPAN, Gauges
 
 PAUSE = 0.1
+_TURN = 10  # pauses from turn to turn
 PIECE = 1200
 SILENCE = 15  # turns without a word from the page
 _EARLIER = 2 * SPAN  # seconds: more than the gauges need to know what a rate was
@@ -111,7 +112,7 @@ class Feed(threading.Thread):
         super().__init__(name="labkit-panel", daemon=True)
         self._sources = [_Source(watch) for watch in watches]
         self._send, self._turn, self._end, self._pause = send, turn, end, pause
-        self._stop = threading.Event()
+        self._halt = threading.Event()
         self._lock = threading.Lock()
         self._turns = 0
         self._turning = False
@@ -129,14 +130,14 @@ class Feed(threading.Thread):
 
     def stop(self) -> None:
         """End it, from any thread; what is under way is sent."""
-        self._stop.set()
+        self._halt.set()
 
     def run(self) -> None:
         ticks = 0
-        while not self._stop.wait(self._pause) and self._turns < SILENCE and not self._over():
+        while not self._halt.wait(self._pause) and self._turns < SILENCE and not self._over():
             self._tick()
             ticks += 1
-            if ticks % round(1 / self._pause) == 0 and not self._turning:
+            if ticks % _TURN == 0 and not self._turning:
                 self._turning = True
                 self._turn(self._turned)
         self._end(self._over())

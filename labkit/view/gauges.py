@@ -63,7 +63,7 @@ class Gauges:
     def read(self, sample: Sample) -> Reading:
         """What they show after this sample. Samples come in the order of time."""
         recent = self._recent
-        while len(recent) > 1 and recent[1].at <= sample.at - SPAN:
+        while len(recent) > 1 and recent[1].at <= sample.at - 0.95 * SPAN:  # samples come a little late, or early
             recent.popleft()
         reading = between(recent[0] if recent else sample, sample)
         recent.append(sample)

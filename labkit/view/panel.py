@@ -141,11 +141,6 @@ class Panel(anywidget.AnyWidget):
         ]
         return still.Still(stories, minutes=self.minutes, charts=tuple(self.charts))
 
-    def close(self) -> None:
-        """Take the widget away, too."""
-        self.end()
-        super().close()
-
     # in the thread of the feed
 
     def _pass_on(self, message: Json, rows: bytes) -> None:
@@ -251,6 +246,7 @@ def _replace(where: Cell | None, panel: Panel) -> None:
     if run != where.run:
         for earlier in panels:
             if known := earlier():
+                known.end()
                 known.close()
         panels = []
     _by_cell[where.id] = where.run, [*panels, weakref.ref(panel)]

@@ -112,7 +112,7 @@ def bursts(events: Iterable[Event], *kinds: str) -> list[Event]:
     for event in events:
         if event.kind in kinds:
             key = (event.kind, event.victim)
-            place, until = latest.get(key, (-1, 0.0))
+            place, until = latest.get(key, (-1, float("-inf")))
             if event.at - until < BURST:
                 found[place] = replace(found[place], count=found[place].count + event.count)
             else:

@@ -43,6 +43,7 @@ export class Chart {
   constructor(name, panel) {
     this.panel = panel;
     this.spec = CHARTS[name];
+    this.bars = []; // who was throttled in what is shown
     this.kind = 0; // which pressure is shown, where several containers leave room for one
     this.holder = h("div", { class: "lv-plot" });
     this.missing = h("p", { class: "lv-missing", hidden: true }, "not counted here");
@@ -92,7 +93,7 @@ export class Chart {
     const long = spec.lines.length === 3 && panel.names.length === 1;
     const options = {
       width, height, pxAlign: 0, legend: { show: false },
-      padding: [style.letter * 0.6, style.letter * (long ? 4.2 : panel.names.length > 1 ? 2.2 : 1.6), 0, 0],
+      padding: [style.letter * 0.6, style.letter * (long ? 5.4 : panel.names.length > 1 ? 2.2 : 1.6), 0, 0],
       scales: { x: { time: false, auto: false }, y: { range: () => [this.floor, this.top] } },
       axes: [
         { ...axis, size: style.letter * 2, gap: 7, splits: (u) => this.times(u), values: (u, at) => this.when(u, at) },
