@@ -8,7 +8,7 @@ and a busy loop takes none.
 
 Jupyter drops what comes in at more than a megabyte a second, so the past comes in pieces of `PIECE` rows.
 
-See: jupyter_server "iopub_data_rate_limit".
+See: jupyter_server "iopub_data_rate_limit"; JEP 91 "Kernel subshells".
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from typing import Any, Protocol
 
 from labkit.cgroups.samples import Event, Sample
@@ -116,6 +117,9 @@ class Feed(threading.Thread):
         self._lock = threading.Lock()
         self._turns = 0
         self._turning = False
+        # a page's messages go to the loop to which the kernel's last word over this comm belonged (ipykernel 7): let
+        # ours belong to the page's own subshell, so that the page is heard while a cell keeps the main thread busy
+        self._context = copy_context()
 
     def heard(self) -> None:
         """A page is there."""
@@ -133,6 +137,9 @@ class Feed(threading.Thread):
         self._halt.set()
 
     def run(self) -> None:
+        self._context.run(self._go_on)
+
+    def _go_on(self) -> None:
         ticks = 0
         while not self._halt.wait(self._pause) and self._turns < SILENCE and not self._over():
             self._tick()

@@ -6,7 +6,7 @@
 What the browser gets ten times a second is one message for all (`labkit.view.feed`); what comes back are
 
     {op: "hello", have}         a page is there that knows, by container, what came until these times
-    {op: "here"}                it is still there: every few seconds
+    {op: "here", have}          it is still there: every few seconds
     {op: "bye"}                 nobody looks any more
     {op: "limit", of, name, value, id}    a slider was moved; answered by {done: id, error}
 
@@ -15,6 +15,8 @@ without subshells delivers them when the cell has ended.
 
 A panel lives until its cell is run again, until `close`, until all it watches has ended, or until nobody has looked
 at it for as long as it shows: then there is nothing left to be shown.
+
+See: https://github.com/leeoniya/uPlot, whose version 1.6.32 lies unchanged in `static/uplot` (MIT licence).
 """
 
 from __future__ import annotations
@@ -157,6 +159,7 @@ class Panel(anywidget.AnyWidget):
         if ended:
             in_turn(self.end)
         else:
+            in_turn(lambda: self.send({}))  # a page that comes is heard by the main loop, whatever became of the other
             self._wait_for_somebody()
 
     def _wait_for_somebody(self) -> None:
@@ -181,8 +184,11 @@ class Panel(anywidget.AnyWidget):
         match content:
             case {"op": "hello", "have": list(have)}:
                 self._attend(have)
-            case {"op": "here"} if self._feed:
-                self._feed.heard()
+            case {"op": "here", "have": list(have)}:
+                if feed := self._feed:
+                    feed.heard()
+                else:
+                    self._attend(have)
             case {"op": "bye"} if self._feed:
                 self._feed.stop()
             case {"op": "limit", "of": int(number), "name": str(name), "value": value, "id": ident}:

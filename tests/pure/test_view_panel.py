@@ -247,7 +247,7 @@ class TestPanel:
         shown._receive(shown, {"op": "bye"}, None)
         soon(lambda: threads() == 0)
         assert not shown.ended
-        shown._receive(shown, {"op": "hello", "have": [0]}, None)
+        shown._receive(shown, {"op": "here", "have": [0]}, None)  # it was only slow, or its word was lost
         soon(lambda: threads() == 1)
         shown.end()
 

@@ -25,7 +25,7 @@ function source(model) {
     const here = views.size > 0 && !document.hidden;
     if (here && beat === null) {
       model.send({ op: "hello", have: meters.have });
-      beat = setInterval(() => model.send({ op: "here" }), BEAT);
+      beat = setInterval(() => model.send({ op: "here", have: meters.have }), BEAT);
     } else if (!here && beat !== null) {
       clearInterval(beat);
       beat = null;
