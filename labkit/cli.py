@@ -52,6 +52,12 @@ def _parser() -> argparse.ArgumentParser:
     agent = commands.add_parser("agent-command", help="print how the lab's agent is started on this machine")
     agent.set_defaults(command=_agent_command)
 
+    top = commands.add_parser("top", help="what the containers of all running labs use, anew each second")
+    top.add_argument("--once", action="store_true", help="one table as text, and no screen")
+    top.add_argument("--json", action="store_true", help="the same as data")
+    top.add_argument("--sort", default="name", help="by name, cpu, memory, disk or processes (the key s changes it)")
+    top.set_defaults(command=_top)
+
     up = commands.add_parser("up", help="start JupyterLab on the recorded lessons, on any system")
     up.add_argument("--replay", action="store_true", required=True, help="nothing is live (for that: ./lab up)")
     up.add_argument("--port", type=int, default=8888, help="the first port to try (8888)")
@@ -90,6 +96,12 @@ def _agent_command(args: argparse.Namespace) -> int:
     if way == "rootless" and (reason := sudo_rule.refusal()):
         print(f"# not as root: {reason}; {sudo_rule.REMEDY}", file=sys.stderr)
     return 0
+
+
+def _top(args: argparse.Namespace) -> int:
+    from labkit.top import main as top
+
+    return top(once=args.once, as_json=args.json, order=args.sort)
 
 
 def _up(args: argparse.Namespace) -> int:

@@ -22,11 +22,14 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from labkit.container import spec
+from labkit.cgroups.hold import Held
+from labkit.cgroups.limits import Limits
+from labkit.container import machine, spec
 from labkit.container.attached import Attached
 from labkit.container.container import Container
 from labkit.container.engine import Engine
-from labkit.container.limits import Limits
+from labkit.container.lacking import Lacking
+from labkit.container.machine import MachineUsage, MachineWatch
 from labkit.container.names import image_given
 from labkit.container.plans import Plans
 from labkit.container.terminal import Terminal
@@ -72,7 +75,7 @@ class Lab(Shown):
         self.generation = 1
         self.naming = Naming()
         self.rootless = bool(self.info.get("rootless"))
-        self.limits = Limits(self.info)
+        self.lacking = Lacking(self.info)
         self._closed = False
         self._owner = os.getpid()
         self._touched = False
@@ -106,12 +109,14 @@ class Lab(Shown):
         detach: bool = False,
         namespaces: Sequence[str] = spec.NAMESPACES,
         init: bool = False,
+        limits: Limits | None = None,
     ) -> Container:
         """Run a program in a container of its own.
 
         `image` is the name of an image or the path of any directory; `argv` a list of words (a string is
         split as a shell does; None is a shell). Waits and returns a `Container` with `returncode`, `stdout`
         and `stderr`; with `detach` returns as soon as the program runs. With `init` a small init is pid 1.
+        With `limits` it is held to them, and all that it uses is counted; ``Limits()`` only counts.
 
         Raises SpecError, ImageError, StepError. A program that is missing or not executable is no error
         but ends with 127 or 126, as in a shell.
@@ -129,8 +134,9 @@ class Lab(Shown):
             namespaces=namespaces,
             init=init,
             tty=tty,
+            limits=limits,
         )
-        return self.engine.run(source, chosen, tty=tty, stdin=stdin, detach=detach)
+        return self.engine.run(source, chosen, tty=tty, stdin=stdin, detach=detach, limits=limits)
 
     @property
     def containers(self) -> Mapping[str, Container]:
@@ -163,6 +169,14 @@ class Lab(Shown):
         """The lab host: the lab itself, seen as a machine."""
         return self
 
+    def usage(self) -> MachineUsage:
+        """What the whole machine below has used since it was booted, to stand beside a container's own figures."""
+        return machine.usage(self.engine)
+
+    def watch(self, *, hz: float = 5) -> MachineWatch:
+        """The same `hz` times a second, until the lab is reset or closed, or nobody holds the watch."""
+        return machine.watch(self.engine, hz)
+
     # stepping
 
     def walk(self, plan: Plan, *, predict: Sequence[Predict] = ()) -> Walk:
@@ -188,12 +202,12 @@ class Lab(Shown):
     def _take(self, steps: Sequence[Step]) -> tuple[Call, ...]:
         """The calls of the last part of `steps`: of all, where it is a single step."""
         calls: tuple[Call, ...] = ()
-        self.limits.check(steps)
+        self.lacking.check(steps)
         try:
             for part in parts(steps):
                 calls = outcome(part, self.backend.take(part), self.naming)
         except StepFailed as fault:
-            self.limits.explain(fault, steps)
+            self.lacking.explain(fault, steps)
             raise
         return calls
 
@@ -204,6 +218,10 @@ class Lab(Shown):
     def image(self, image: str) -> str:
         """Make an image visible to the lab host; returns its name there. Raises ImageError."""
         return self._attached.image(image)
+
+    def trees(self, held: Held) -> None:
+        """Have the lab host see the trees of cgroup version 1 in which a container is to be held."""
+        self._attached.trees(held.trees)
 
     @property
     def recorded(self) -> str:

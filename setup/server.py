@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # for a Python without the environment
 
 from labkit import jupyter  # noqa: E402
+from labkit.agent import delegation  # noqa: E402
 
 STATE = jupyter.STATE
 FILE = STATE / "server.json"
@@ -78,7 +79,8 @@ def serve(port: int, address: str) -> None:
 
 
 def prepare(port: int) -> tuple[list[str], dict[str, str]]:
-    """The command of a server and its environment; makes what it wants to find."""
+    """The command of a server and its environment; makes what it wants to find, and room for cgroups beside it."""
+    delegation.step_aside()
     return [sys.executable, "-m", "labkit.jupyter", *jupyter.options(port)], jupyter.surroundings()
 
 

@@ -19,31 +19,31 @@ from labkit.steps.step import Step
 def refused(lab: Lab, plan: Plan) -> str:
     """Why the lab cannot take this plan; empty if it can."""
     for step in plan:
-        if _in_cgroups(step) and not lab.limits.cgroups:
+        if _in_cgroups(step) and not lab.lacking.cgroups:
             return "no cgroup was delegated to who runs the tests"
         if isinstance(step, BuildDev) and not step.bind and lab.rootless:
             return "a rootless lab makes no devices"
-        if isinstance(step, MapIds) and not all(lab.limits.has_ids(*extent[1:]) for extent in step.uids):
+        if isinstance(step, MapIds) and not all(lab.lacking.has_ids(*extent[1:]) for extent in step.uids):
             return "this rootless lab has too few ids"
     return ""
 
 
 def fitting(lab: Lab, plan: Plan) -> Plan:
     """The plan with each such step replaced by one that the lab can take, or left out."""
-    ids = lab.limits.for_containers()
+    ids = lab.lacking.for_containers()
     # who walks out of a root makes a directory at its top, and that is read-only without root: who cannot, stays out
     stay = {step.who for step in plan if isinstance(step, EscapeChroot)} if lab.rootless else set()
     steps: list[Step] = []
     for step in plan:
-        if "cgroup2" in step.needs() and not isinstance(step, Spawn) and not lab.limits.cgroups:
+        if "cgroup2" in step.needs() and not isinstance(step, Spawn) and not lab.lacking.cgroups:
             continue
-        if isinstance(step, Spawn) and not lab.limits.cgroups:
+        if isinstance(step, Spawn) and not lab.lacking.cgroups:
             steps.append(replace(step, cgroup=""))
         elif isinstance(step, BuildDev) and lab.rootless:
             steps.append(replace(step, bind=True))
         elif isinstance(step, (Chroot, EscapeChroot)) and step.who in stay:
             continue
-        elif isinstance(step, MapIds) and not all(lab.limits.has_ids(*extent[1:]) for extent in step.uids):
+        elif isinstance(step, MapIds) and not all(lab.lacking.has_ids(*extent[1:]) for extent in step.uids):
             steps.append(replace(step, uids=ids, gids=ids))
         else:
             steps.append(step)

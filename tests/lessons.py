@@ -25,9 +25,9 @@ def exercises(names: Iterable[str]) -> set[str]:
 
 def lab_has(lab: Lab, *needs: Need) -> None:
     """Skip the test where who runs it was not granted what a lesson needs: the doctor says so at the lesson's top."""
-    if Need.CGROUP in needs and not lab.limits.cgroups:
+    if Need.CGROUP in needs and not lab.lacking.cgroups:
         pytest.skip("the lesson needs cgroups, and none was delegated to who runs the tests")
-    if Need.IDS in needs and not all(lab.limits.has_ids(*ids) for ids in WANTED):
+    if Need.IDS in needs and not all(lab.lacking.has_ids(*ids) for ids in WANTED):
         pytest.skip("the lesson needs more ids than this rootless lab has")
 
 

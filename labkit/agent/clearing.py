@@ -27,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_CGROUPS = "/sys/fs/cgroup"
+_CGROUPS = ("/sys/fs/cgroup", "/run/cgroup1")  # of version 2, and where the trees of version 1 hang
 
 
 def clear(what: Mapping[str, Sequence[str]]) -> str:
@@ -54,8 +54,10 @@ def end_cgroup(path: str) -> None:
     except OSError as error:
         if error.errno not in (errno.EBUSY, errno.ENOTEMPTY):
             raise
-        cgroup2.kill(path, root=_CGROUPS)
-        cgroup2.remove(path, root=_CGROUPS)
+        root = next(root for root in _CGROUPS if path.startswith(f"{root}/"))
+        if root == _CGROUPS[0]:  # and whoever is in a cgroup of version 1 is here as well
+            cgroup2.kill(path, root=root)
+        cgroup2.remove(path, root=root)
 
 
 def unmount(path: str) -> None:

@@ -159,8 +159,10 @@ class Journal:
             entries = []
         owner = self.owner()
         if owner and owner["boot"] == _boot():  # what an earlier boot had is gone; what has its name is another's
-            for entry in reversed(entries):
-                done += _end_host(entry) if "host" in entry else _remove_cgroup(str(entry.get("cgroup", "")))
+            for entry in reversed([each for each in entries if "host" in each]):
+                done += _end_host(entry)
+            for entry in entries:  # version 2 comes first: it kills whom those of version 1 only hold
+                done += _remove_cgroup(str(entry.get("cgroup", "")))
         if os.path.isdir(self.directory):
             going = f"{os.path.dirname(self.directory)}/{_of(owner)}" if owner else self.directory
             os.rename(self.directory, going)

@@ -23,7 +23,7 @@ from labkit.linux.constants import CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWUTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     Row = dict[str, Any]
@@ -112,11 +112,16 @@ def _mounts(scene: Scene) -> tuple[list[Row], list[int]]:
 
 
 def _hide_the_machine(mounts: list[Row]) -> None:
-    """Images come from the real disk; which device and directory that is says nothing about the lab."""
+    """Images come from the real disk; which device and directory that is says nothing about the lab.
+
+    Nor does it say anything where in the trees of version 1 its places lie.
+    """
     images = {(row["source"], row["root"]) for row in mounts if row["mountpoint"].startswith("/run/lab/images/")}
     for row in mounts:
         if (row["source"], row["root"]) in images:
             row |= {"source": "image", "root": "/", "fstype": "image", "options": "ro", "super_options": ""}
+        if row["mountpoint"].startswith("/run/cgroup1/"):
+            row |= {"source": "cgroup", "root": "/"}
 
 
 def _within(pid: int, kind: str, flag: int, read: Callable[[], Any]) -> Any:
@@ -216,13 +221,18 @@ def _time(scene: Scene) -> tuple[list[Row], list[int]]:
 def _cgroup(scene: Scene) -> tuple[list[Row], list[int]]:
     rows: list[Row] = []
     for pid in scene.pids:
-        path = next((p for h, _, p in proc.cgroup_lines(pid) if h == 0), "")
-        rows.append({"pid": pid, "path": path})
-    if scene.cgroup:
-        for directory, _, _ in os.walk(scene.cgroup):
-            path = directory[len(scene.cgroup) :] or "/"
+        lines = proc.cgroup_lines(pid)
+        rows.append({"pid": pid, "path": next((p for h, _, p in lines if h == 0), "")})
+        for _, words, path in lines:
+            top = scene.trees.get(words, "")
+            _, ours, inside = path.partition("/".join(("", *top.split("/")[-2:]))) if top else ("", "", "")
+            if ours:
+                rows.append({"pid": pid, "path": f"{words}:{inside or '/'}"})
+    for words, top in {"": scene.cgroup, **scene.trees}.items():
+        for directory, _, _ in os.walk(top) if top else ():
+            path = f"{words}:{directory[len(top) :] or '/'}".removeprefix(":")  # as lscgroup(1) writes it
             rows.append({"path": path})
-            limits = cgroup_files.limits(directory)
+            limits = cgroup_files.limits_v1(directory, top) if words else cgroup_files.limits(directory)
             rows += [{"path": path, "file": name, "value": value} for name, value in limits.items()]
     return rows, []
 
@@ -245,14 +255,17 @@ PROBES: dict[str, Callable[[Scene], tuple[list[Row], list[int]]]] = {
 }
 
 
-def look(host: int, cgroup: str, probes: list[str]) -> tuple[Row, list[int]]:
-    """The rows of the named probes, and always those of the processes. Unknown names are an error in the reply."""
+def look(host: int, cgroup: str, probes: list[str], trees: Mapping[str, str]) -> tuple[Row, list[int]]:
+    """The rows of the named probes, and always those of the processes. Unknown names are an error in the reply.
+
+    `cgroup` and `trees` are the lab host's directories of version 2 and, by tree, of version 1.
+    """
     unknown = [name for name in probes if name not in PROBES and name not in ("processes", "caps")]
     if unknown:
         return {"error": [22, f"no probe called {', '.join(unknown)}", ""]}, []
     for _ in range(_TRIES):
         try:
-            return _picture(Scene.settled(host, cgroup), probes)
+            return _picture(Scene.settled(host, cgroup, trees), probes)
         except ProcessLookupError:  # somebody left in the middle: the picture would be of two moments
             continue
     return {"error": [errno.EAGAIN, "processes come and go here faster than they can be looked at", ""]}, []

@@ -15,6 +15,7 @@ from labkit.linux import mountinfo, proc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     Row = dict[str, Any]
@@ -26,8 +27,8 @@ _SIGKILL = 1 << 8
 class Scene:
     """The processes of one lab host at one moment, each with its namespaces; pid 1 first, then by age."""
 
-    def __init__(self, host: int, cgroup: str) -> None:
-        self.host, self.cgroup = host, cgroup
+    def __init__(self, host: int, cgroup: str, trees: Mapping[str, str]) -> None:
+        self.host, self.cgroup, self.trees = host, cgroup, trees
         self.spaces: dict[int, dict[str, int]] = {}
         self._mounts: dict[int, list[mountinfo.Mount]] = {}
         self.rows: list[Row] = []
@@ -46,11 +47,11 @@ class Scene:
             self.dying |= _family(host) != family
 
     @classmethod
-    def settled(cls, host: int, cgroup: str) -> Scene:
+    def settled(cls, host: int, cgroup: str, trees: Mapping[str, str]) -> Scene:
         """The scene once nobody in it is dying any more (or after a quarter of a second)."""
         deadline = time.monotonic() + _PATIENCE
         while True:
-            scene = cls(host, cgroup)
+            scene = cls(host, cgroup, trees)
             if not scene.dying or time.monotonic() > deadline:
                 return scene
             time.sleep(0.0005)

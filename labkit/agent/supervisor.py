@@ -22,8 +22,10 @@ import socket
 import sys
 
 from labkit.agent import actor, host, journal, look, rootless, wire
+from labkit.agent.delegation import hand_down, home
+from labkit.agent.trees import Trees
 from labkit.agent.window import Window
-from labkit.linux import cgroup2, mountinfo, proc, syscalls, titles
+from labkit.linux import cgroup2, kernel_log, mountinfo, proc, syscalls, titles
 from labkit.linux.constants import (
     AT_EMPTY_PATH,
     AT_FDCWD,
@@ -34,6 +36,9 @@ from labkit.linux.constants import (
     CLONE_NEWNS,
     CLONE_NEWPID,
     CLONE_NEWUTS,
+    MOUNT_ATTR_NODEV,
+    MOUNT_ATTR_NOEXEC,
+    MOUNT_ATTR_NOSUID,
     MOUNT_ATTR_RDONLY,
     MS_PRIVATE,
     O_CLOEXEC,
@@ -50,6 +55,18 @@ def _error(error: OSError | ValueError, subject: str = "") -> wire.Message:
     if isinstance(error, OSError):
         return {"error": [error.errno or 0, error.strerror or str(error), subject or str(error.filename or "")]}
     return {"error": [errno.EINVAL, str(error), subject]}
+
+
+def _detached(path: str, attributes: int) -> int:
+    """A copy of the mount tree at `path` that is mounted nowhere yet. Raises OSError, or ValueError for a NUL."""
+    tree = syscalls.call("open_tree", AT_FDCWD, path, OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE)
+    try:
+        attr = {"attr_set": attributes, "propagation": MS_PRIVATE}
+        syscalls.call("mount_setattr", tree, "", AT_EMPTY_PATH | AT_RECURSIVE, attr)
+    except OSError:
+        os.close(tree)
+        raise
+    return int(tree)
 
 
 class Host:
@@ -79,8 +96,9 @@ class Supervisor:
             rootless.own_namespaces()
         self.host: Host | None = None
         self.generation = 0
-        self.cgroup, self.no_cgroup = "", ""
+        self.cgroup, self.no_cgroup, self.no_controllers = "", "", ""
         self.journal = journal.Journal.create(self.place)
+        self.trees = Trees(self.journal, f"labkit-{self.journal.name}-{os.getpid()}")
         try:
             self.make_cgroup()
             self.window = Window(self.journal.directory, owner)
@@ -91,10 +109,12 @@ class Supervisor:
     def make_cgroup(self) -> None:
         """A cgroup of the lab's own, below the one we were started in; where that is refused, note why."""
         try:
-            path = f"{cgroup2.own()}/labkit-{self.journal.name}-{os.getpid()}"
+            above = home()
+            path = f"{above}/{self.trees.name}"
             self.journal.cgroup(path)
             os.mkdir(path)
             self.cgroup = path
+            self.no_controllers = hand_down(above) or hand_down(path)
         except OSError as error:
             self.no_cgroup = f"{error.strerror}: {error.filename or 'cgroup2'}"
         except LookupError as error:
@@ -166,20 +186,27 @@ class Supervisor:
         gone.sock.close()
         if gone.cgroup:
             cgroup2.remove(gone.cgroup, root=self.cgroup)
+        self.trees.let_go()
 
     def attach(self, path: str) -> tuple[wire.Message, list[int]]:
         """A detached read-only copy of the mount tree at `path`, for the zygote to put into its machine."""
         try:
-            tree = syscalls.call("open_tree", AT_FDCWD, path, OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE)
+            return {}, [_detached(path, MOUNT_ATTR_RDONLY)]
         except (OSError, ValueError) as error:
             return _error(error, path), []
+
+    def open_trees(self) -> tuple[wire.Message, list[int]]:
+        """The lab host's places in the trees of version 1, each as a detached mount: made when first asked for."""
+        found = self.trees.open(self.generation)
+        fds: list[int] = []
         try:
-            attr = {"attr_set": MOUNT_ATTR_RDONLY, "propagation": MS_PRIVATE}
-            syscalls.call("mount_setattr", tree, "", AT_EMPTY_PATH | AT_RECURSIVE, attr)
-        except OSError as error:
-            os.close(tree)
-            return _error(error, path), []
-        return {}, [tree]
+            for directory in found.values():
+                fds.append(_detached(directory, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC))
+        except BaseException:
+            for fd in fds:
+                os.close(fd)
+            raise
+        return {"trees": list(found)}, fds
 
     def answer(self, message: wire.Message) -> tuple[wire.Message, list[int]]:
         """One request, one reply. What cannot be done is answered, not fatal."""
@@ -192,8 +219,12 @@ class Supervisor:
                 return self.new_host()
             if what == "attach":
                 return self.attach(message["path"])
+            if what == "trees":
+                return self.open_trees()
             if what == "look":
                 return self.look(message["probes"])
+            if what == "killed":
+                return dict(kernel_log.killed(os.path.basename(self.cgroup))), []
         except OSError as error:
             return _error(error), []
         return {"error": [errno.EINVAL, f"no such request: {what}", ""]}, []
@@ -203,7 +234,7 @@ class Supervisor:
         try:
             if self.host is None or self.host.ended():
                 return dict(_GONE), []
-            reply, fds = look.look(self.host.pid, self.host.cgroup, probes)
+            reply, fds = look.look(self.host.pid, self.host.cgroup, probes, self.trees.directories)
         except OSError:
             if self.host and self.host.ended():  # in the middle of it
                 return dict(_GONE), []
@@ -222,6 +253,9 @@ class Supervisor:
             "cgroup": self.cgroup,
             "no_cgroup": self.no_cgroup,
             "cgroup_mode": cgroup2.mode(),
+            "controllers": self.trees.controllers(self.cgroup),
+            "trees": self.trees.words(),
+            "no_controllers": self.no_controllers,
             "kernel": os.uname().release,
             "shared_root": any(m.target == "/" and m.shared is not None for m in mountinfo.read(os.getpid())),
         }
@@ -251,6 +285,7 @@ class Supervisor:
         self.window.close()
         if self.cgroup:
             cgroup2.remove(self.cgroup, root=os.path.dirname(self.cgroup))  # even if somebody removed our journal
+        self.trees.bury()
         self.journal.bury()
 
     def serve_once(self) -> None:

@@ -10,13 +10,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from shlex import quote
 
+from labkit.cgroups.places import ROOT_V1, directory, short, told
 from labkit.linux.calls import Intent, write_file
-from labkit.linux.cgroup_files import FRESH
+from labkit.linux.cgroup_files import FRESH, FRESH_V1
+from labkit.linux.constants import EACCES, EBUSY, EINVAL, ENODEV, ENOENT, ERANGE, EROFS
 from labkit.steps.fact import PROBES, CgroupMembership, Limit
 from labkit.steps.snapshot import Snapshot
 from labkit.steps.step import Step
 
-ROOT = "/sys/fs/cgroup"  #: where a lab host has the tree; facts tell paths from there on
+#: why the kernel refuses a limit, by errno: (likely, look)
+WHY_NOT = {
+    EBUSY: ("more than that is in use, and the kernel could not take enough back", "container.usage()"),
+    ENOENT: (
+        "the cgroup is not there, or its parent does not hand the controller down",
+        "cat cgroup.subtree_control of the parent",
+    ),
+    EACCES: ("the parent does not hand the controller down, or the cgroup is somebody else's", "ls -l"),
+    EINVAL: ("the kernel does not take this value for this file", "labkit.cgroups.vocabulary.FILES tells the unit"),
+    ENODEV: ("there is no disk, or no CPU, of that number", "lsblk -o NAME,MAJ:MIN"),
+    ERANGE: ("the value is beyond what the file takes", "labkit.cgroups.vocabulary.FILES tells the unit"),
+    EROFS: ("the cgroup file system is mounted read-only", "findmnt -t cgroup2,cgroup"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +56,7 @@ class SetLimit(Step):
         return _echo(self.value, f"{self.path}/{self.file}")
 
     def undo(self, before: Snapshot) -> Step | None:
-        said = _limit(before, self.path, self.file) or FRESH.get(self.file)
+        said = _limit(before, self.path, self.file) or FRESH.get(self.file) or FRESH_V1.get(self.file)
         if not said:  # an empty list, or one with a line for each disk, is not written as it is read
             return None
         return SetLimit(who=self.who, path=self.path, file=self.file, value=said)
@@ -52,7 +66,7 @@ class SetLimit(Step):
 
     @property
     def title(self) -> str:
-        return f"set {self.file} of {_short(self.path)} to {self.value}"
+        return f"set {self.file} of {short(self.path)} to {self.value}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +106,9 @@ class HandDown(Step):
     def title(self) -> str:
         names = ", ".join(self.controllers)
         return (
-            f"take {names} back from below {_short(self.path)}"
+            f"take {names} back from below {short(self.path)}"
             if self.take_back
-            else f"hand {names} down in {_short(self.path)}"
+            else f"hand {names} down in {short(self.path)}"
         )
 
     def _words(self) -> str:
@@ -106,7 +120,8 @@ class EnterCgroup(Step):
     """Move this process into a cgroup.
 
     It and all that it forks from now on are counted and limited there; what it has used so far stays where it was.
-    The number 0 stands for whoever writes.
+    The number 0 stands for whoever writes. In a tree of version 1 ``cgroup.procs`` would do as well, but makes the
+    kernel wait until no CPU can still be at a fork (4 to 13 ms); ``tasks`` moves one thread, and waits for nobody.
 
     See: cgroups(7).
     """
@@ -115,21 +130,26 @@ class EnterCgroup(Step):
     probes = ("cgroup",)
 
     def calls(self) -> Iterator[Intent]:
-        yield from write_file(f"{self.path}/cgroup.procs", "0")
+        yield from write_file(f"{self.path}/{self._file}", "0")
 
     def shell(self) -> str:
-        return _echo("$$", f"{self.path}/cgroup.procs")  # echo is the shell's own: 0 would do as well
+        return _echo("$$", f"{self.path}/{self._file}")  # echo is the shell's own: 0 would do as well
 
     def undo(self, before: Snapshot) -> Step | None:
-        was = next((fact.path for fact in before.of_type(CgroupMembership) if fact.process == self.who), "")
-        return EnterCgroup(who=self.who, path=ROOT + was.rstrip("/")) if was else None
+        mine = CgroupMembership(self.who, told(self.path))
+        was = [fact.path for fact in before.of_type(CgroupMembership) if fact.subject == mine.subject]
+        return EnterCgroup(who=self.who, path=directory(was[0])) if was else None
+
+    @property
+    def _file(self) -> str:
+        return "tasks" if self.path.startswith(f"{ROOT_V1}/") else "cgroup.procs"
 
     def needs(self) -> tuple[str, ...]:
         return ("cgroup2",)
 
     @property
     def title(self) -> str:
-        return f"move into the cgroup {_short(self.path)}"
+        return f"move into the cgroup {short(self.path)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +181,7 @@ class Freeze(Step):
 
     @property
     def title(self) -> str:
-        return f"{'freeze' if self.frozen else 'thaw'} the cgroup {_short(self.path)}"
+        return f"{'freeze' if self.frozen else 'thaw'} the cgroup {short(self.path)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +210,7 @@ class KillCgroup(Step):
 
     @property
     def title(self) -> str:
-        return f"kill everybody in the cgroup {_short(self.path)}"
+        return f"kill everybody in the cgroup {short(self.path)}"
 
 
 def _echo(text: str, path: str) -> str:
@@ -199,9 +219,5 @@ def _echo(text: str, path: str) -> str:
 
 def _limit(shot: Snapshot, path: str, file: str) -> str:
     """What the file said that said something else than in a new cgroup."""
-    inside = path.removeprefix(ROOT) or "/"
+    inside = told(path)
     return next((fact.value for fact in shot.of_type(Limit) if (fact.path, fact.file) == (inside, file)), "")
-
-
-def _short(path: str) -> str:
-    return path.removeprefix(ROOT).strip("/") or "at the top"

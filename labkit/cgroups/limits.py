@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from labkit.cgroups import sizes
 from labkit.errors import SpecError
+from labkit.linux.cgroup_files import FRESH
 
 PERIOD = 100_000  #: microseconds of a quota's period: the kernel's default
 _LEAST_QUOTA = 1_000  # microseconds: kernel/sched/core.c, min_cfs_quota_period
@@ -66,6 +67,22 @@ class Limits:
     def controllers(self) -> tuple[str, ...]:
         """The controllers of version 2 that are needed, in order."""
         return tuple(dict.fromkeys(name.partition(".")[0] for name, _ in self.lines()))
+
+    def since(self, before: Limits) -> tuple[tuple[str, str], ...]:
+        """As `lines`, for a cgroup that is held to `before`: what has changed, and what is not limited any more."""
+        old, new = before._by_key(), self._by_key()
+        gone = [(name, " ".join([disk, *(f"{word}=max" for word in _CEILINGS)]) if disk else FRESH.get(name, "max"))
+                for name, disk in old if (name, disk) not in new]  # fmt: skip
+        return (*gone, *((name, text) for (name, disk), text in new.items() if old.get((name, disk)) != text))
+
+    def _by_key(self) -> dict[tuple[str, str], str]:
+        """By file, and for those that have a line for each disk by the disk, all of whose ceilings are said then."""
+        keys = {}
+        for name, text in self.lines():
+            disk = text.partition(" ")[0] if name == "io.max" else ""
+            unsaid = [f"{word}=max" for word in _CEILINGS if word not in self.io.get(disk, ())] if disk else []
+            keys[name, disk] = " ".join([text, *unsaid])
+        return keys
 
     def _cpu(self) -> Iterator[tuple[str, str]]:
         if self.cpu is not None:

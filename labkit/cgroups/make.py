@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from labkit.cgroups.places import short
 from labkit.linux.calls import Intent, mkdir, unlink
 from labkit.linux.constants import AT_REMOVEDIR
 from labkit.steps.snapshot import Snapshot
@@ -36,7 +37,7 @@ class RemoveCgroup(Step):
 
     @property
     def title(self) -> str:
-        return f"remove the cgroup {self.path.rpartition('/')[2]}"
+        return f"remove the cgroup {short(self.path)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,4 +67,4 @@ class MakeCgroup(Step):
 
     @property
     def title(self) -> str:
-        return f"make the cgroup {self.path.rpartition('/')[2]}"
+        return f"make the cgroup {short(self.path)}"

@@ -7,7 +7,8 @@ nobody need have looked at the moment itself.
     >>> events(Sample(10.0, before), Sample(10.1, after))
     (Event(kind='refused', at=10.1, count=2, victim='', pid=0),)
 
-See: the kernel's admin-guide/cgroup-v2.rst "memory.events", "pids.events", "cpu.stat".
+See: the kernel's admin-guide/cgroup-v2.rst "memory.events", "pids.events", "cpu.stat",
+accounting/psi.rst.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ KINDS = {
     "high": "memory went beyond memory.high, and its user was slowed",
     "max": "memory met memory.max, and something was given back",
     "oom": "memory ran out, and somebody was killed",
+    "pressure": "for more than half of the time somebody waited for memory",
     "refused": "a fork was refused by pids.max",
     "frozen": "everybody stopped where they stood",
     "thawed": "everybody goes on",
@@ -59,15 +61,17 @@ class Event:
 
 def events(before: Sample, after: Sample) -> tuple[Event, ...]:
     """What happened between two samples of one cgroup, in the order of `KINDS`."""
-    return tuple(_events(before.usage, after.usage, after.at))
+    return tuple(_events(before.usage, after.usage, after.at, after.at - before.at))
 
 
-def _events(old: Usage, new: Usage, at: float) -> Iterator[Event]:
+def _events(old: Usage, new: Usage, at: float, passed: float) -> Iterator[Event]:
+    waited = new.waited.get("memory", 0) - old.waited.get("memory", 0)
     grown = {
         "throttled": (new.periods_throttled or 0) - (old.periods_throttled or 0),
         "high": new.events.get("high", 0) - old.events.get("high", 0),
         "max": new.events.get("max", 0) - old.events.get("max", 0),
         "oom": new.events.get("oom_kill", 0) - old.events.get("oom_kill", 0),
+        "pressure": int(waited > passed / 2 > 0),
         "refused": (new.refused or 0) - (old.refused or 0),
     }
     yield from (Event(kind, at, count) for kind, count in grown.items() if count > 0)

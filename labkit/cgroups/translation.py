@@ -34,10 +34,11 @@ class Line(NamedTuple):
 def to_v1(lines: Iterable[tuple[str, str]]) -> tuple[Line, ...]:
     """The same for version 1. Raises SpecError with the reason for a file that has no counterpart there."""
     given = list(lines)
-    return tuple(found for name, text in given for found in _translated(name, text, dict(given)))
+    return tuple(found for name, text in given for found in translate(name, text, dict(given)))
 
 
-def _translated(name: str, text: str, others: Mapping[str, str]) -> Iterator[Line]:
+def translate(name: str, text: str, others: Mapping[str, str]) -> Iterator[Line]:
+    """One line of it; `others` is what is set with it, for version 1 has files that are about two things at once."""
     try:
         row = vocabulary.file(name)
     except KeyError:

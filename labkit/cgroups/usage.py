@@ -12,16 +12,28 @@ See: the kernel's admin-guide/cgroup-v2.rst, accounting/psi.rst.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
+from labkit.cgroups import counting
 from labkit.steps.display import Shown
 
 _MICRO = 1e-6
-_KINDS = ("cpu", "memory", "io")  # of pressure
+_CPU_TIMES = (
+    ("cpu", "usage_usec"), ("user", "user_usec"), ("system", "system_usec"), ("throttled", "throttled_usec"),
+)  # fmt: skip
+_CPU_COUNTS = (("periods", "nr_periods"), ("periods_throttled", "nr_throttled"))
+_BY_NAME = ("events", "waited")  # several files add to them
+_DISK_BYTES = (("read", "rbytes"), ("written", "wbytes"))
+_NUMBERS = {
+    "memory.current": "memory", "memory.peak": "memory_peak", "memory.swap.current": "swap",
+    "pids.current": "processes",
+}  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Usage(Shown):
     """Seconds, bytes and counts since the cgroup was made; None where nobody counts.
 
@@ -50,21 +62,12 @@ class Usage(Shown):
 
     @classmethod
     def parse(cls, files: Mapping[str, str]) -> Usage:
-        """What the texts of these files say."""
-        cpu, state = _pairs(files.get("cpu.stat", "")), _pairs(files.get("cgroup.events", ""))
-        disks = [_words(line) for line in files["io.stat"].splitlines()] if "io.stat" in files else None
-        return cls(
-            cpu=_seconds(cpu, "usage_usec"), user=_seconds(cpu, "user_usec"),
-            system=_seconds(cpu, "system_usec"), throttled=_seconds(cpu, "throttled_usec"),
-            periods=cpu.get("nr_periods"), periods_throttled=cpu.get("nr_throttled"),
-            memory=_number(files, "memory.current"), memory_peak=_number(files, "memory.peak"),
-            swap=_number(files, "memory.swap.current"), events=_pairs(files.get("memory.events", "")),
-            read=None if disks is None else sum(disk.get("rbytes", 0) for disk in disks),
-            written=None if disks is None else sum(disk.get("wbytes", 0) for disk in disks),
-            processes=_number(files, "pids.current"), refused=_pairs(files.get("pids.events", "")).get("max"),
-            frozen=state["frozen"] == 1 if "frozen" in state else None,
-            waited={kind: _waited(text) for kind in _KINDS if (text := files.get(f"{kind}.pressure"))},
-        )  # fmt: skip
+        """What the texts of these files say, of version 2 or 1."""
+        found: dict[str, Any] = {}
+        for name, text in files.items():
+            for field_, value in _said(name, text):
+                found[field_] = {**found[field_], **value} if field_ in found and field_ in _BY_NAME else value
+        return cls(**found)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -99,9 +102,36 @@ class Usage(Shown):
         return "\n".join(lines)
 
 
+@lru_cache(maxsize=1024)  # of a container that sleeps most files say what they said before
+def _said(name: str, text: str) -> tuple[tuple[str, Any], ...]:
+    """The fields of a Usage that a file fills in, of version 2 or 1."""
+    return tuple(field_ for file, told in counting.to_v2(name, text) for field_ in _fields(file, told))
+
+
+def _fields(name: str, text: str) -> Iterator[tuple[str, Any]]:
+    if name == "cpu.stat":
+        cpu = _pairs(text)
+        yield from ((field_, cpu[key] * _MICRO) for field_, key in _CPU_TIMES if key in cpu)
+        yield from ((field_, cpu[key]) for field_, key in _CPU_COUNTS if key in cpu)
+    elif name in _NUMBERS and text:
+        yield _NUMBERS[name], int(text)
+    elif name == "memory.events":
+        yield "events", _pairs(text)
+    elif name == "io.stat":
+        disks = [_words(line) for line in text.splitlines()]
+        yield from ((field_, sum(disk.get(key, 0) for disk in disks)) for field_, key in _DISK_BYTES)
+    elif name in ("pids.events", "cgroup.events"):
+        counts = _pairs(text)
+        yield from [("refused", counts["max"])] if "max" in counts else ()
+        yield from [("frozen", counts["frozen"] == 1)] if "frozen" in counts else ()
+    elif name.endswith(".pressure") and text:
+        yield "waited", {name.partition(".")[0]: _waited(text)}
+
+
 def _pairs(text: str) -> dict[str, int]:
     """``name number`` in each line."""
-    return {name: int(number) for name, _, number in (line.partition(" ") for line in text.splitlines()) if number}
+    words = text.split()
+    return dict(zip(words[::2], map(int, words[1::2]), strict=True))
 
 
 def _words(line: str) -> dict[str, int]:
@@ -111,17 +141,8 @@ def _words(line: str) -> dict[str, int]:
 
 
 def _waited(text: str) -> float:
-    """The first line of a file of pressure: some of the time at least one waited."""
-    line = next((line for line in text.splitlines() if line.startswith("some ")), "some total=0")
-    return _words(line)["total"] * _MICRO
-
-
-def _number(files: Mapping[str, str], name: str) -> int | None:
-    return int(files[name]) if files.get(name) else None
-
-
-def _seconds(pairs: Mapping[str, int], name: str) -> float | None:
-    return pairs[name] * _MICRO if name in pairs else None
+    """The first line of a file of pressure: for how long at least one waited, ``some avg10=… total=1500000``."""
+    return int(text.partition(" total=")[2].partition("\n")[0]) * _MICRO
 
 
 def _mega(size: int) -> str:

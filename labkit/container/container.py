@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from labkit.cgroups.limits import Limits
+from labkit.cgroups.rosetta import Rosetta, rosetta
 from labkit.cgroups.usage import Usage
 from labkit.container.spec import Spec
 from labkit.linux.constants import SIGKILL
@@ -20,6 +22,7 @@ from labkit.steps.fact import PROBES, Fact
 
 if TYPE_CHECKING:
     from labkit.container.engine import Engine
+    from labkit.container.watching import Watch
 
 
 class Container(Shown):
@@ -34,6 +37,7 @@ class Container(Shown):
         self._output: tuple[str, str] = ("", "")
         self._machine_pid: int | None = None  # found when it is asked for
         self._generation = engine.lab.generation
+        self._limits: Limits | None = None  # set by the engine where it was started with some
 
     @property
     def stdout(self) -> str:
@@ -87,6 +91,31 @@ class Container(Shown):
     def usage(self) -> Usage:
         """What it has used until now: CPU seconds, bytes, counts. Raises HostDied when it has ended."""
         return self._engine.usage(self)
+
+    def watch(self, *, hz: float = 10) -> Watch:
+        """Its counters `hz` times a second, and what happens in between, until it ends or nobody holds the watch."""
+        from labkit.container import watching  # makes system calls: of no use where this lab is a recording
+
+        return watching.watch(self._engine, self, hz)
+
+    def limits(self, **changes: Any) -> Limits:
+        """Change limits while it runs, by the names of `Limits`; None takes one away. Returns those now in force.
+
+        In force when this returns. One that it already exceeds is refused on version 1 (EBUSY) if the kernel cannot
+        take enough back; version 2 writes it down, takes back what it can, and kills. Raises SpecError where it was
+        started without ``limits=``.
+        """
+        return self._engine.limit(self, changes)
+
+    def rosetta(self, *which: str, values: bool = True) -> Rosetta:
+        """The files of its cgroups in version 2 and in version 1 side by side, with what they say at this moment.
+
+        `which`: names of files of version 2, or of controllers; without them all. Without `values` nothing is read,
+        and the table is the same on every machine. Raises HostDied when it has ended.
+        """
+        backend, name = self._engine.lab.backend, self.name
+        said = self._engine.counted(self, lambda pid: backend.machine("files", {name: pid})[name]) if values else {}
+        return rosetta(said.get("2", {}), said.get("1", {}), *which, values=values)
 
     def shell(self) -> object:
         """A terminal in it: a widget in a notebook, and the command for any other terminal as its text."""

@@ -7,10 +7,12 @@ This is `lab.run` without the images, volumes and networks that an engine also h
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any, Protocol, TypeVar
 
+from labkit.cgroups.hold import Held
+from labkit.cgroups.limits import Limits
 from labkit.cgroups.usage import Usage
 from labkit.container import joining, looking, spec
 from labkit.container.arguments import (
@@ -25,8 +27,9 @@ from labkit.container.arguments import (
     workdir_of,
 )
 from labkit.container.container import Container
-from labkit.container.limits import Limits
+from labkit.container.lacking import Lacking
 from labkit.container.names import image_of, name_of
+from labkit.container.sampler import Sampler
 from labkit.container.spec import Spec
 from labkit.container.terminal import Terminal
 from labkit.errors import HostDied, SpecError, StepError, errno_text
@@ -38,9 +41,11 @@ from labkit.steps.fact import Fact
 from labkit.steps.naming import Naming
 from labkit.steps.plan import Plan
 from labkit.steps.snapshot import Snapshot
+from labkit.steps.step import Step
 
 #: why execve(2) failed: what a shell would exit with, and say
 _VERDICTS = {ENOENT: (127, "not found"), ENOTDIR: (127, "not found"), E2BIG: (126, "too many arguments")}
+T = TypeVar("T")
 
 
 class Ground(Protocol):
@@ -49,9 +54,11 @@ class Ground(Protocol):
     backend: Backend
     naming: Naming
     generation: int
-    limits: Limits
+    lacking: Lacking
 
     def image(self, image: str) -> str: ...
+    def trees(self, hold: Held) -> None: ...
+    def take_all(self, steps: Sequence[Step]) -> None: ...
     def check_open(self) -> None: ...
     def snapshot(self, *probes: str) -> Snapshot: ...
     def shell(self, container: Container) -> object: ...
@@ -64,10 +71,12 @@ class Engine:
     def __init__(self, lab: Ground) -> None:
         self.lab = lab
         self.containers: dict[str, Container] = {}
+        self.sampler = Sampler()
         self._numbers = itertools.count(1)
 
     def reset(self) -> None:
         """All of them are gone with their lab host."""
+        self.sampler.end()
         for container in list(self.containers.values()):
             container._ended(Ended(-9))
         self.containers.clear()
@@ -86,6 +95,7 @@ class Engine:
         namespaces: Sequence[str] = spec.NAMESPACES,
         init: bool = False,
         tty: bool = False,
+        limits: Limits | None = None,
     ) -> Spec:
         """The Spec of these arguments. Raises SpecError before anything is asked of the kernel."""
         known = image_of(image)
@@ -102,25 +112,36 @@ class Engine:
             raise SpecError("a user namespace may mount nothing in the mount namespace of others", look='add "mnt"')
         if hostname is not None and "uts" not in kinds:
             raise SpecError("without a uts namespace the hostname is that of the lab host", look="leave hostname out")
-        limits, who = self.lab.limits, self._user(user, image)
-        limits.check_user(who, kinds)
-        limits.check_image(image, kinds)
+        lab, who = self.lab.lacking, self._user(user, image)
+        lab.check_user(who, kinds)
+        lab.check_image(image, kinds)
         return Spec(
             name=chosen, image=known, argv=words, hostname=host, environment=environment_of(env), namespaces=kinds,
             user=who, workdir=workdir_of(workdir), init=init, tty=tty, missing=missing, put_old=put_old,
-            cgroup=limits.cgroups, bind_devices=limits.rootless, hide_runtime=not limits.rootless,
-            userxattr=limits.rootless, uids=limits.for_containers(),
+            cgroup=lab.cgroups, bind_devices=lab.rootless, hide_runtime=not lab.rootless,
+            userxattr=lab.rootless, uids=lab.for_containers(), hold=lab.hold(limits),
         )  # fmt: skip
 
     def _user(self, user: str | int | None, image: str) -> tuple[int, int] | None:
         return user_of(user, lambda name: self.lab.backend.user(image, name))
 
-    def run(self, image: str, spec_: Spec, *, tty: bool, stdin: str | bytes | None, detach: bool) -> Container:
-        """Carry the plan of `spec_` out; wait for the end unless `detach`."""
+    def run(
+        self,
+        image: str,
+        spec_: Spec,
+        *,
+        tty: bool,
+        stdin: str | bytes | None,
+        detach: bool,
+        limits: Limits | None = None,
+    ) -> Container:
+        """Carry the plan of `spec_` out; wait for the end unless `detach`. `limits` are those that it was made from."""
         self.lab.image(image)
+        self.lab.trees(spec_.hold)
         given = typed_of(stdin, at_end=not detach) if tty else input_of(stdin)
         start = Start(spec_.name, spec.template(spec_), spec.HOLE, given, tty, clear=spec.remains(spec_))
         container = self._start(start, spec_, spec_.argv, image)
+        container._limits = limits
         self.containers[spec_.name] = container
         return self._finish(container, detach)
 
@@ -163,7 +184,7 @@ class Engine:
             )  # fmt: skip
         words = argv_of(argv)
         who = target.spec.user if user is None else self._user(user, target.image)
-        self.lab.limits.check_user(who, target.spec.namespaces)
+        self.lab.lacking.check_user(who, target.spec.namespaces)
         where = target.spec.workdir if workdir is None else workdir_of(workdir)
         name = f"{target.name}.{next(target.numbers)}"
         return joining.plan(target.spec, target.pid, name, words, workdir=where, user=who, tty=tty), name, words
@@ -206,6 +227,12 @@ class Engine:
         self.containers.pop(container.name, None)
         if part.intents[index].name != "execve":
             container._ended(ended, 125)
+            if not row[1]:  # this call was well, and there was no next one
+                raise StepError(
+                    f"container {container.name}: killed before it became its program",
+                    likely="its limits leave too little for setting it up: that takes some MB, in its own cgroup",
+                    look="more memory, or more pids",
+                )
             raise _error(container.name, part, [row], index=index)
         code, why = _VERDICTS.get(row[1], (126, "not executable"))
         container._ended(ended, code, f"labkit: {container.argv[0]}: {why}: {errno_text(row[1])}\n")
@@ -256,8 +283,32 @@ class Engine:
         shot = self.lab.snapshot(*dict.fromkeys([*probes, "processes", "namespaces"]))
         return looking.facts_of(container.name, shot, probes)
 
+    def limit(self, container: Container, changes: Mapping[str, Any]) -> Limits:
+        """Hold a running container to other limits from now on; returns all of them. Raises SpecError, StepError."""
+        before = container._limits
+        if before is None:
+            raise SpecError(
+                f"container {container.name} was started without limits, so that nobody is there to hold it",
+                likely="it is in no cgroup of this lab that has controllers",
+                look="lab.run(..., limits=Limits())",
+            )
+        if self._gone(container) or not container.running:
+            raise HostDied(f"container {container.name} has ended: it uses nothing any more", look="lab.run(...) again")
+        if unknown := set(changes) - {each.name for each in fields(Limits)}:
+            raise SpecError(f"there is no limit called {min(unknown)}", look="help(Limits)")
+        wanted = replace(before, **changes)
+        self.lab.take_all(tuple(self.lab.lacking.change(before, wanted).setting(container.name)))
+        container._limits = wanted
+        return wanted
+
     def usage(self, container: Container) -> Usage:
         """The counters of the container's cgroup at this moment."""
+        name = container.name
+        texts = self.counted(container, lambda pid: self.lab.backend.machine("counters", {name: pid})[name])
+        return Usage.parse(texts)
+
+    def counted(self, container: Container, ask: Callable[[int], T]) -> T:
+        """What `ask` finds by the number that the machine knows the container's first process by."""
         self.lab.check_open()
         if not container.spec.cgroup:
             raise SpecError("this lab has no cgroups: nobody counts what a container uses", look="labkit doctor")
@@ -267,9 +318,8 @@ class Engine:
                     container._machine_pid = looking.machine_pid(
                         container.name, container.pid, self.lab.backend.look([])
                     )
-                told = self.lab.backend.machine("counters", {container.name: container._machine_pid})
-                if texts := told[container.name]:
-                    return Usage.parse(texts)
+                if found := ask(container._machine_pid):
+                    return found
         except (LookupError, ProcessLookupError):  # its cgroup is gone, or it is
             pass
         raise HostDied(f"container {container.name} has ended, and its counters with it", look="lab.run(...) again")

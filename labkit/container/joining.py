@@ -75,7 +75,7 @@ def plan(
 ) -> Plan:
     """The steps that run `argv` as process `name` in the container of `spec`, whose init is `pid` in the lab host."""
     joiner = f"{name}.join"
-    steps: list[Step] = [Spawn(child=joiner, cgroup=spec.cgroup_path)]
+    steps: list[Step] = [Spawn(child=joiner, cgroup=spec.cgroup_path), *spec.hold.joining(spec.name, joiner)]
     if spec.hide_runtime:
         steps.append(ClearDumpable(who=joiner))
     steps.append(SpawnInside(who=joiner, pid=pid, child=name, namespaces=spec.namespaces))

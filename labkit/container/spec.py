@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from labkit.cgroups.make import MakeCgroup
+from labkit.cgroups.hold import PLAIN, Held
 from labkit.linux.constants import MS_NODEV
 from labkit.namespaces.dumpable import ClearDumpable
 from labkit.namespaces.files import ChangeOwner, MakeDirectory
@@ -46,7 +46,8 @@ class Spec:
 
     `missing` are the places for /proc, /sys and /dev that the image does not have; `put_old` is a name at
     its top that it does not use either: there the old root lies for a moment. `hide_runtime` keeps the
-    program that makes the container out of the container's sight; only the machine's root can do that.
+    program that makes the container out of the container's sight; only the machine's root can do that. `hold`
+    is what it takes to limit it, and to count what it uses.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Spec:
     init: bool = False
     tty: bool = False
     cgroup: bool = True
+    hold: Held = PLAIN
     bind_devices: bool = False
     userxattr: bool = False
     hide_runtime: bool = True
@@ -104,7 +106,7 @@ def _parts(spec: Spec) -> tuple[Part, ...]:
 def remains(spec: Spec) -> dict[str, list[str]]:
     """What of it the kernel does not clear when its last process has gone."""
     return {
-        "cgroups": [spec.cgroup_path] if spec.cgroup else [],
+        "cgroups": spec.hold.paths(spec.name) if spec.cgroup else [],
         "mounts": [] if "mnt" in spec.namespaces else [f"{spec.directory}/root"],
         "trees": [spec.directory],
     }
@@ -112,7 +114,7 @@ def remains(spec: Spec) -> dict[str, list[str]]:
 
 def _processes(spec: Spec) -> Iterator[Step]:
     if spec.cgroup:
-        yield MakeCgroup(path=spec.cgroup_path)
+        yield from spec.hold.making(spec.name)
     at_birth = tuple(kind for kind in spec.namespaces if kind != "cgroup")
     user = "user" in at_birth
     if user or not spec.cgroup:  # one of the two is the first to be made, and fails if the name is taken
@@ -123,6 +125,8 @@ def _processes(spec: Spec) -> Iterator[Step]:
     yield Spawn(child=spec.name, namespaces=at_birth, cgroup=spec.cgroup_path)
     if user:
         yield MapIds(child=spec.name, uids=spec.uids, gids=spec.uids)
+    yield from spec.hold.joining(spec.name, spec.name)  # as the lab's root still, and while the trees are in sight
+    if user:
         yield BecomeUser(who=spec.name, uid=0, gid=0)  # until now it is the lab's root, who has no number inside
     if "cgroup" in spec.namespaces:  # only now: the new root is the cgroup one is in
         yield Unshare(who=spec.name, namespaces=("cgroup",))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from labkit.agent import subordinate
 from labkit.agent.remedies import FEW_IDS, ONE_ID
-from labkit.container.limits import Limits
+from labkit.container.lacking import Lacking
 from labkit.doctor import lessons
 from labkit.doctor.finding import Finding
 from labkit.doctor.patient import Patient, installed, some
@@ -62,7 +62,7 @@ def rootless(patient: Patient) -> Iterator[Finding]:
     from labkit.namespaces.spawn import Spawn
     from labkit.namespaces.users import BecomeUser
 
-    if not patient.lab or Limits(patient.lab.info).one_id:
+    if not patient.lab or Lacking(patient.lab.info).one_id:
         return  # there is no ordinary user; `user_ids` says so
     user = (Spawn(child="user"), BecomeUser(who="user", uid=1000, gid=1000), SetDumpable(who="user"))
     box = (Spawn(who="user", child="box", namespaces=("user", "uts")), SetHostname(who="box", name="box"))
@@ -81,7 +81,7 @@ def user_ids(patient: Patient) -> Iterator[Finding]:
     """A rootless lab has the ids that /etc/subuid grants, or one."""
     if not patient.lab:
         return
-    limits = Limits(patient.lab.info)
+    limits = Lacking(patient.lab.info)
     if limits.one_id:
         likely, remedy = ONE_ID
         yield Finding(about="user ids", says="one: everybody in a lab is its root", minor=True, likely=likely,

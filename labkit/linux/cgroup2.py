@@ -22,6 +22,7 @@ import os
 import time
 
 from labkit.linux import mountinfo, names, proc
+from labkit.linux.cgroup_files import ABSENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from labkit.linux.mountinfo import Mount
     from labkit.linux.proc import Pid, Root
 
-#: errno of a file that is not there: no such controller, or the cgroup is gone, or the kernel does not count that
-ABSENT = (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP)
 _SIGKILL = 9
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 

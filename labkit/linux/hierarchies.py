@@ -47,6 +47,11 @@ class Hierarchy:
         if self.directory and self.version == 2:
             self.controllers = _available(self.directory)
 
+    @property
+    def place(self) -> str:
+        """The last two names of its path: ``h1/web``, say."""
+        return "/".join(self.path.split("/")[-2:])
+
     def __repr__(self) -> str:
         return f"Hierarchy({self.number}, {','.join(self.controllers) or self.name!r}, {self.path!r})"
 
@@ -72,6 +77,19 @@ def of(controller: str, pid: Pid = "self", root: Root = "/proc") -> Hierarchy:
             "or this kernel has none"
         )
     raise LookupError(unified.why if unified is not None else f"no tree has the controller {controller}")
+
+
+def own(pid: Pid = "self", root: Root = "/proc") -> list[Hierarchy]:
+    """Those trees in which the process has the place that it has in version 2, and that one. Raises LookupError.
+
+    Who was put into a cgroup of version 2 alone has stayed where it was in the other trees, with many others: what
+    is counted there is not its own. A place is the same if its name, and that of the cgroup above it, are the same.
+    """
+    trees = read(pid, root)
+    unified = next((tree for tree in trees if tree.version == 2), None)
+    if unified is None or not unified.directory:
+        raise LookupError(unified.why if unified is not None else "the process is in no tree of version 2")
+    return [tree for tree in trees if tree.directory and tree.place == unified.place]
 
 
 def _available(directory: str) -> tuple[str, ...]:

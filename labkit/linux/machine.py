@@ -6,6 +6,7 @@ given them as ``{name: pid}`` and answer by the names.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -75,10 +76,46 @@ def _used(processes: dict[str, Any]) -> dict[str, float]:
 
 
 def counters(pids: Pids) -> Answer:
-    """What the files of each process's cgroup of version 2 count. Raises LookupError where that is not to be seen."""
-    from labkit.linux import cgroup2, cgroup_files
+    """What the files of each process's cgroups count. Raises LookupError where that is not to be seen."""
+    from labkit.linux import cgroup_files
+    from labkit.linux.open_files import OpenFiles
 
-    return {name: cgroup_files.counters(cgroup2.own(pid)) for name, pid in pids.items()}
+    found = {}
+    for name, pid in pids.items():
+        with OpenFiles(cgroup_files.counters(pid)) as files:
+            found[name] = files.texts()
+    return found
+
+
+def usage(pids: Pids) -> Answer:
+    """What all of it together has used since it was booted: seconds, bytes and counts."""
+    import psutil
+
+    cpu, memory, swap = psutil.cpu_times(), psutil.virtual_memory(), psutil.swap_memory()
+    links, whole = psutil.net_io_counters(pernic=True), set(os.listdir("/sys/block"))  # and not their partitions
+    disks = {name: disk for name, disk in (psutil.disk_io_counters(perdisk=True) or {}).items() if name in whole}
+    idle = cpu.idle + cpu.iowait
+    return {
+        "cpus": psutil.cpu_count(), "user": cpu.user + cpu.nice, "system": cpu.system, "idle": idle,
+        "cpu": sum(cpu[:7]) - idle,  # without what is stolen from this machine; its own guests are in user already
+        "memory": memory.total - memory.available, "memory_total": memory.total, "swap": swap.used,
+        "disks": {name: [disk.read_bytes, disk.write_bytes] for name, disk in disks.items()},
+        "links": {name: [link.bytes_recv, link.bytes_sent] for name, link in links.items()},
+        "processes": len(psutil.pids()),
+    }  # fmt: skip
+
+
+def files(pids: Pids) -> Answer:
+    """All that the files of each process's own cgroups say, by version ("1", "2") and name of the file."""
+    from labkit.linux import cgroup_files, hierarchies
+
+    found: Answer = {}
+    for name, pid in pids.items():
+        found[name] = {}
+        for tree in hierarchies.own(pid):
+            if texts := cgroup_files.everything(tree.directory):
+                found[name].setdefault(str(tree.version), {}).update(texts)
+    return found
 
 
 QUESTIONS: dict[str, Callable[[Pids], Answer]] = {
@@ -88,4 +125,6 @@ QUESTIONS: dict[str, Callable[[Pids], Answer]] = {
     "lives": lives,
     "shares": shares,
     "counters": counters,
+    "files": files,
+    "usage": usage,
 }

@@ -62,6 +62,7 @@ TABLE: dict[str, tuple[int, int, str]] = {
     "pidfd_open": (434, 434, "pid:pid flags:int"),
     "pidfd_send_signal": (424, 424, "pidfd:fd signal:SIG info:null flags:int"),
     "pivot_root": (155, 41, "new_root:path put_old:path"),
+    "pread64": (17, 67, "fd:fd buf:out offset:int"),
     "prctl": (157, 167, "option:PR arg2:int arg3:int arg4:int arg5:int"),
     "read": (0, 63, "fd:fd buf:out"),
     "recvfrom": (45, 207, "fd:fd buf:out flags:int addr:null addrlen:null"),

@@ -11,6 +11,7 @@ from typing import Any
 
 def install() -> None:
     """Let walks show themselves as step players, and facts as pictures. Cheap, and harmless to repeat."""
+    from labkit.cgroups.rosetta import Rosetta
     from labkit.learn.check import Posed
     from labkit.learn.fault import Planted
     from labkit.learn.quiz import Sitting
@@ -24,6 +25,7 @@ def install() -> None:
     for kind in (Posed, Planted, Sitting):
         register(kind, _card)
     register(Table, lambda table: {"text/html": tables.progress_html(table)})
+    register(Rosetta, lambda table: {"text/html": tables.rosetta_html(table)})
     theme.install()
 
 

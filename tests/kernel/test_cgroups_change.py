@@ -25,7 +25,7 @@ G = "/sys/fs/cgroup/g"
 
 @pytest.fixture(autouse=True)
 def lab_has_cgroups(lab: Lab) -> None:
-    if not lab.limits.cgroups:
+    if not lab.lacking.cgroups:
         pytest.skip("no cgroup was delegated to who runs the tests")
 
 

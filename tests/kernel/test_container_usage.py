@@ -11,7 +11,7 @@ from labkit.errors import ClosedError, HostDied, SpecError
 
 
 def test_who_computes_is_told_from_who_sleeps(lab: Lab) -> None:
-    if not lab.limits.cgroups:
+    if not lab.lacking.cgroups:
         pytest.skip("no cgroup was delegated to who runs the tests")
     busy = lab.run("busybox", ["sh", "-c", "while :; do :; done"], detach=True)
     idle = lab.run("busybox", ["sleep", "1000"], detach=True)
@@ -29,7 +29,7 @@ def test_who_computes_is_told_from_who_sleeps(lab: Lab) -> None:
 
 
 def test_what_is_counted_nowhere_is_none(lab: Lab) -> None:
-    if not lab.limits.cgroups:
+    if not lab.lacking.cgroups:
         pytest.skip("no cgroup was delegated to who runs the tests")
     used = lab.run("busybox", ["sleep", "1000"], detach=True).usage()
     assert (used.memory is None) == ("memory" in used.missing)
@@ -38,7 +38,7 @@ def test_what_is_counted_nowhere_is_none(lab: Lab) -> None:
 
 
 def test_counters_end_with_the_container(lab: Lab) -> None:
-    if not lab.limits.cgroups:
+    if not lab.lacking.cgroups:
         pytest.skip("no cgroup was delegated to who runs the tests")
     held = lab.run("busybox", ["sleep", "1000"], detach=True)
     held.usage()
@@ -56,7 +56,7 @@ def test_counters_end_with_the_container(lab: Lab) -> None:
 
 
 def test_a_container_that_dies_while_it_is_asked_is_a_clear_error(lab: Lab) -> None:
-    if not lab.limits.cgroups:
+    if not lab.lacking.cgroups:
         pytest.skip("no cgroup was delegated to who runs the tests")
     for number in range(20):
         held = lab.run("busybox", ["sleep", f"0.0{number % 5 + 1}"], detach=True)
@@ -66,7 +66,7 @@ def test_a_container_that_dies_while_it_is_asked_is_a_clear_error(lab: Lab) -> N
 
 
 def test_without_cgroups_nobody_counts(lab: Lab) -> None:
-    if lab.limits.cgroups:
+    if lab.lacking.cgroups:
         pytest.skip("this lab has cgroups; the rootless ring has none")
     held = lab.run("busybox", ["sleep", "1000"], detach=True)
     with pytest.raises(SpecError, match="no cgroups"):

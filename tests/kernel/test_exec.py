@@ -109,7 +109,7 @@ def test_its_processes_belong_to_the_facts_of_the_container(lab: Lab, web: Conta
     assert all(set(fact.members) == names for fact in spaces)
     groups = [fact for fact in web.facts("cgroup") if isinstance(fact, CgroupMembership)]
     assert {(fact.process, fact.path) for fact in groups} == {
-        (name, "/web" if lab.limits.cgroups else "/") for name in names
+        (name, "/web" if lab.lacking.cgroups else "/") for name in names
     }
     assert {p.name for p in other.facts("processes") if isinstance(p, Process)} == {"web2"}
 

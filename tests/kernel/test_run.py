@@ -181,7 +181,7 @@ def test_bytes_that_are_no_text_are_shown_as_such(lab: Lab) -> None:
 
 def test_children_that_hold_the_output_open_are_not_waited_for(lab: Lab) -> None:
     begin = time.monotonic()
-    kinds = [SIX, ("mnt", "pid"), *([("mnt", "uts")] if lab.limits.cgroups else [])]  # either holds them together
+    kinds = [SIX, ("mnt", "pid"), *([("mnt", "uts")] if lab.lacking.cgroups else [])]  # either holds them together
     for namespaces in kinds:
         ran = lab.run("busybox", ["sh", "-c", "sleep 1000 & echo said"], namespaces=namespaces)
         assert (ran.returncode, ran.stdout, ran.stderr) == (0, "said\n", "")
@@ -231,7 +231,7 @@ def test_its_environment_is_small_and_what_was_asked_for(lab: Lab) -> None:
 def test_the_user_is_found_by_name_by_number_and_by_both_numbers(
     lab: Lab, user: str | int | None, ids: str, init: bool
 ) -> None:
-    if user and not lab.limits.has_ids(int(ids.split()[0])):
+    if user and not lab.lacking.has_ids(int(ids.split()[0])):
         pytest.skip("this rootless lab has no such id")
     ran = lab.run(
         "busybox", ["sh", "-c", "echo $(id -u) $(id -g) $(id -G); grep Cap /proc/self/status"], user=user, init=init

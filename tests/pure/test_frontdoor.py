@@ -42,7 +42,7 @@ def test_help_names_every_command() -> None:
     done = lab("--help")
     offered = set(re.findall(r"^  (\w+) ", done.stdout, re.MULTILINE))
     assert (done.returncode, done.stderr) == (0, "")
-    assert offered == {"up", "down", "doctor", "vm", "test", "record", "bench", "remove"}
+    assert offered == {"up", "down", "doctor", "top", "vm", "test", "record", "bench", "remove"}
     assert lab().stdout == done.stdout
 
 

@@ -23,7 +23,7 @@ FLOORS = (
     ("view",),
 )
 ATTIC = len(FLOORS)
-FRONT_DOOR = {"doctor"}  # a room there, beside the modules lab and cli
+FRONT_DOOR = {"doctor", "top"}  # rooms there, beside the modules lab and cli
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -92,3 +92,26 @@ def test_this_machine_tells_where_we_are() -> None:
     for tree in hierarchies.read():
         assert tree.directory or tree.why
         assert not tree.directory or Path(tree.directory).is_dir()
+
+
+def test_a_place_of_its_own_is_called_as_in_version_2(tmp_path: Path) -> None:
+    """Of whom nobody moved in a tree of version 1 it counts what all do that were left where they were."""
+    lines = (
+        "5:pids:/user.slice/lab-1/h1/web\n3:cpu,cpuacct:/user.slice\n1:name=systemd:/lab-1/h2/web\n0::/lab-1/h1/web\n"
+    )
+    proc = str(machine(tmp_path, HYBRID + PIDS, lines))
+    assert [tree.number for tree in hierarchies.own(root=proc)] == [5, 0]
+    assert [tree.place for tree in hierarchies.own(root=proc)] == ["h1/web", "h1/web"]
+
+
+@pytest.mark.parametrize(
+    ("mounts", "cgroup", "reason"),
+    [
+        (HYBRID, SYSTEMD_V1, "in no tree of version 2"),
+        (ROOT, "0::/a\n", "no cgroup2 file system is mounted"),
+        (V2, "0::/a (deleted)\n", "has been removed"),
+    ],
+)
+def test_without_a_place_in_version_2_there_is_none(tmp_path: Path, mounts: str, cgroup: str, reason: str) -> None:
+    with pytest.raises(LookupError, match=reason):
+        hierarchies.own(root=str(machine(tmp_path, mounts, cgroup)))

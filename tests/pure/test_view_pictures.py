@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from labkit.errors import LabError
-from labkit.steps.fact import Credentials, Fact, IdMap, Mount, Namespace, Process
+from labkit.steps.fact import Cgroup, CgroupMembership, Credentials, Fact, IdMap, Limit, Mount, Namespace, Process
 from labkit.steps.snapshot import Snapshot
 from labkit.view import pictures
 from labkit.view.pictures import Picture
@@ -50,6 +50,8 @@ def numbers(count: int) -> list[Fact]:
         ]
         facts += [Credentials(names[0], (n, n, n, n), (0, 0, 0, 0), (), 1 << n, 1 << n, 0, ALL, 0)]
         facts += [IdMap(f"user#{n}", ((0, 65536 * n, 65536),), ((0, 65536 * n, 65536),), HOSTILE)]
+        facts += [Cgroup(f"/{names[0]}"), Limit(f"/{names[0]}", HOSTILE, HOSTILE)]
+        facts += [CgroupMembership(name, f"/{names[0]}") for name in names]
         facts += [
             Mount("/", "overlay", ns=f"mnt#{n}"),
             Mount(f"/{HOSTILE}", HOSTILE, ns=f"mnt#{n}", propagation=HOSTILE),

@@ -13,9 +13,6 @@ WAYS = {"root": ("6.1", "backports"), "sudo": ("6.12",), "rootless": ("6.1",)}
 #: Without what the ring has beside the notebooks: their form, and replay, which ask nothing of a kernel. One after the
 #: other, as one processor would be shared, and a second worker takes long to start.
 NOTEBOOKS = ("--deselect=tests/notebooks/", "-n0")
-#: A rootless lab has each device of /dev bound in from the machine, so its tables of mounts are others than those
-#: that are stored: there all cells must run, and what they show is not compared.
-LAX = {"rootless": ("--nbval-lax",)}
 _MOST = 2  # parts in a machine: with more, the last one would run while the other processors have nothing to do
 
 
@@ -42,10 +39,7 @@ def jobs(kernels: tuple[Kernel, ...], way: str | None, *, whole: bool) -> list[J
 
 def _parts(kernel: Kernel, way: str | None, *, whole: bool) -> tuple[Part, ...]:
     ways = [each for each, where in WAYS.items() if each == way or (way is None and kernel.name in where)]
-    parts = [
-        Part(name=f"notebooks-{each}", way=each, ring="notebooks", options=(*NOTEBOOKS, *LAX.get(each, ())))
-        for each in ways
-    ]
+    parts = [Part(name=f"notebooks-{each}", way=each, ring="notebooks", options=NOTEBOOKS) for each in ways]
     if whole:
         parts.append(Part(name=f"kernel-{way or 'root'}", way=way or "root", ring="kernel"))
     elif way in (None, "root"):

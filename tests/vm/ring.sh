@@ -5,6 +5,7 @@ ROOT=$PWD PYTHON=$PWD/.venv/bin/python
 export ROOT PYTHON
 # shellcheck source=setup/rings.sh
 source setup/rings.sh
+"$PYTHON" -c 'from labkit.agent import delegation; delegation.step_aside()' # as who starts Jupyter does
 
 ring_files() { "$PYTHON" -m pytest -q "$@" </dev/null; } # those of the kernel ring that are named
 

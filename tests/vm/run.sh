@@ -44,7 +44,7 @@ part() { # NAME WAY RING OPTION...: in a unit of its own, whose cgroup it may di
     else
         rm -f /etc/sudoers.d/labkit
     fi
-    systemd-run --quiet --wait --collect --pty --unit="part-$name" --property=Delegate=yes --uid="$who" \
+    systemd-run --quiet --wait --collect --pty --unit="part-$name" --property=Delegate=yes --property=OOMPolicy=continue --uid="$who" \
         --working-directory="$project" --setenv=HOME="$(getent passwd "$who" | cut -d: -f6)" \
         --setenv=LABKIT_WAY="$way" --setenv=LABKIT_BACKEND=live --setenv=TERM=dumb --setenv=COLUMNS=120 \
         --setenv=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin --setenv=LC_ALL=C.UTF-8 \

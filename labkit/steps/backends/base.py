@@ -123,6 +123,9 @@ class Backend(Protocol):
     def take(self, part: Part) -> list[Row]:
         """Make the calls; a row ``[value, errno, nanoseconds, out]`` for each one made."""
 
+    def open_trees(self) -> None:
+        """Have the lab host see its places in the trees of cgroup version 1, below /run/cgroup1."""
+
     def moment(self) -> str:
         """Where a recording stands: a word for all that was done in this lab host. Empty if nothing is recorded."""
 
@@ -149,6 +152,9 @@ class Backend(Protocol):
 
     def terminal(self, name: str) -> int:
         """The leader's descriptor of the terminal that `name` was started with (`open_terminal`); now the caller's."""
+
+    def killed(self) -> Facts:
+        """Whom the kernel has killed for memory in this lab, as `labkit.linux.kernel_log.killed` says it."""
 
     def signal(self, name: str, number: int) -> None:
         """Send it a signal."""

@@ -42,6 +42,9 @@ class Dry:
     def attach(self, name: str, path: str) -> None:
         return
 
+    def open_trees(self) -> None:
+        return
+
     def take(self, part: Part) -> list[Row]:
         self.asked.append(part)
         return [[0, 0, 0, None] for _ in part.intents]
@@ -73,6 +76,9 @@ class Dry:
 
     def terminal(self, name: str) -> int:
         raise ReplayError("a terminal needs a live lab", look="the VM, or a Linux machine")
+
+    def killed(self) -> Facts:
+        raise ReplayError("watching needs a live lab", look="container.usage(); or run it live, in Linux or the VM")
 
     def signal(self, name: str, number: int) -> None:
         return

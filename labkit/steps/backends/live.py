@@ -77,6 +77,18 @@ class Live:
         if rows[-1][1]:
             raise ImageError(f"image {name} cannot be attached: {errno_meaning(rows[-1][1])}", look="lab.reset()")
 
+    def open_trees(self) -> None:
+        reply, fds = self.client.ask("trees")
+        intents = [mkdir("/run/cgroup1", tolerate=(EEXIST,))]
+        for number, words in enumerate(reply["trees"]):
+            target, tree = f"/run/cgroup1/{words}", Fd(f"tree{number}")
+            intents += [mkdir(target), move_mount(tree, target, MOVE_MOUNT_F_EMPTY_PATH), close(tree)]
+        given = {f"tree{number}": number for number in range(len(fds))}
+        rows = self.actors.exchange(Part("host", tuple(intents)), {"give": given}, fds)
+        if rows[-1][1]:
+            raise StepError(f"the trees of cgroup version 1 cannot be attached: {errno_meaning(rows[-1][1])}",
+                            errno=rows[-1][1], look="lab.reset()")  # fmt: skip
+
     def take(self, part: Part) -> list[Row]:
         return self.actors.take(part)
 
@@ -118,6 +130,9 @@ class Live:
 
     def terminal(self, name: str) -> int:
         return self.programs.terminal(name)
+
+    def killed(self) -> Facts:
+        return self.client.ask("killed")[0]
 
     def signal(self, name: str, number: int) -> None:
         row = self.actors.exchange(Part("host", (kill(Pid(name), number),)), {}, ())[0]

@@ -80,6 +80,10 @@ class Recording:
         self.below.attach(name, path)
         self.visit.did("attach", name)
 
+    def open_trees(self) -> None:
+        self.below.open_trees()
+        self.visit.did("trees", "")
+
     def take(self, part: Part) -> list[Row]:
         try:
             rows = self.below.take(part)
@@ -128,6 +132,9 @@ class Recording:
 
     def terminal(self, name: str) -> int:
         return self.below.terminal(name)
+
+    def killed(self) -> Facts:
+        return self.below.killed()
 
     def signal(self, name: str, number: int) -> None:
         self.visit.did("signal", name, number)

@@ -114,6 +114,9 @@ class Replay:
     def attach(self, name: str, path: str) -> None:
         self.visit.did("attach", name)
 
+    def open_trees(self) -> None:
+        self.visit.did("trees", "")
+
     def take(self, part: Part) -> list[Row]:
         rows: list[Row] = []
         for intent in part.intents:
@@ -163,6 +166,9 @@ class Replay:
 
     def terminal(self, name: str) -> int:
         raise ReplayError("a terminal needs a live lab", look="the VM, or a Linux machine")
+
+    def killed(self) -> Facts:
+        raise ReplayError("watching needs a live lab", look="container.usage(); or run it live, in Linux or the VM")
 
     def signal(self, name: str, number: int) -> None:
         self.visit.did("signal", name, number)

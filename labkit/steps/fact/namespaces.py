@@ -109,7 +109,7 @@ class TimeOffsets(Fact):
 
 @dataclass(frozen=True, slots=True)
 class Cgroup(Fact):
-    """A cgroup, relative to the lab host's own."""
+    """A cgroup, relative to the lab host's own; one of version 1 as ``memory:/c1``, with its tree."""
 
     probe = "cgroup"
     about = ("path",)

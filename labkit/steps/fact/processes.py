@@ -82,12 +82,17 @@ class Root(Fact):
 
 @dataclass(frozen=True, slots=True)
 class CgroupMembership(Fact):
-    """The cgroup of a process, relative to the lab host's own."""
+    """The cgroup of a process, relative to the lab host's own; of version 1 as ``memory:/c1``, with its tree."""
 
     probe = "cgroup"
-    about = ("process",)
+    about = ("process", "tree")
     process: str
     path: str
+
+    @property
+    def tree(self) -> str:
+        """Which tree of version 1 it is in; empty for version 2."""
+        return "" if self.path.startswith("/") else self.path.partition(":")[0]
 
     @property
     def title(self) -> str:

@@ -10,9 +10,10 @@ a trace. `PROBES` says what each of the others needs:
 
 from __future__ import annotations
 
-from labkit.view.pictures import capabilities, mounts, namespaces, pids, processes, uids
+from labkit.view.pictures import capabilities, cgroups, mounts, namespaces, pids, processes, uids
 from labkit.view.pictures.calls import call_strip
 from labkit.view.pictures.capabilities import capability_lights
+from labkit.view.pictures.cgroups import cgroup_tree
 from labkit.view.pictures.mounts import mount_tree
 from labkit.view.pictures.namespaces import namespace_map
 from labkit.view.pictures.picture import Picture, Source
@@ -28,9 +29,10 @@ PROBES: dict[str, tuple[str, ...]] = {
     "uid_ruler": uids.PROBES,
     "capability_lights": capabilities.PROBES,
     "process_tree": processes.PROBES,
+    "cgroup_tree": cgroups.PROBES,
 }
 
 __all__ = [
     "PROBES", "Picture", "Source", "call_strip",
-    "capability_lights", "mount_tree", "namespace_map", "pid_table", "process_tree", "uid_ruler",
+    "capability_lights", "cgroup_tree", "mount_tree", "namespace_map", "pid_table", "process_tree", "uid_ruler",
 ]  # fmt: skip

@@ -11,6 +11,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from labkit.agent.remedies import FEW_IDS, ONE_ID
+from labkit.cgroups.change import WHY_NOT, SetLimit
+from labkit.cgroups.hold import PLAIN, Held, Trees, change, hold
+from labkit.cgroups.limits import Limits
 from labkit.errors import SpecError
 from labkit.linux.constants import EINVAL, EPERM
 from labkit.namespaces.users import BecomeUser, Extent, MapIds
@@ -20,13 +23,15 @@ from labkit.steps.taking import StepFailed
 _ALL = ((0, 2**32 - 1),)  # (uid_t) -1 is nobody's
 
 
-class Limits:
+class Lacking:
     """Made from what the agent says of its lab."""
 
     def __init__(self, info: Mapping[str, Any]) -> None:
         self.rootless = bool(info.get("rootless"))
         self.cgroups = bool(info.get("cgroup"))
         self._no_cgroup = info.get("no_cgroup") or "none was delegated to it"
+        controllers, trees = info.get("controllers", {}), info.get("trees", ())
+        self._trees = Trees.of(controllers, trees, info.get("no_controllers", ""))
         self._ids = tuple((int(first), int(count)) for first, count in info.get("ids", _ALL))
         self.one_id = sum(count for _, count in self._ids) == 1  # everybody in it is its root
 
@@ -39,6 +44,19 @@ class Limits:
         if self.has_ids(100000, 65536):
             return ((0, 100000, 65536),)
         return ((0, 1, next((start + room - 1 for start, room in self._ids if start <= 1 < start + room), 0)),)
+
+    def hold(self, wanted: Limits | None) -> Held:
+        """What it takes to hold a container to what is `wanted` of it. Raises SpecError where this lab cannot."""
+        if wanted is None:
+            return PLAIN
+        if not self.cgroups:
+            raise SpecError("this lab has no cgroups: nobody here can hold a container to limits",
+                            likely=self._no_cgroup, look="labkit doctor")  # fmt: skip
+        return hold(wanted, self._trees)
+
+    def change(self, before: Limits, after: Limits) -> Held:
+        """What is to be written for a container that is held to `before`. Raises SpecError where this lab cannot."""
+        return change(before, after, self._trees)
 
     def check_user(self, user: tuple[int, int] | None, namespaces: tuple[str, ...]) -> None:
         """Raises SpecError where a container cannot be of this user or in these namespaces."""
@@ -70,6 +88,9 @@ class Limits:
 
     def explain(self, fault: StepFailed, steps: Iterable[Step]) -> None:
         """Add the lab's own reason to the failure of one of `steps`, where it is one."""
+        told = [WHY_NOT[fault.errno] for step in steps if isinstance(step, SetLimit) and fault.errno in WHY_NOT]
+        if told:
+            fault.likely, fault.look = told[0]
         wanted: list[tuple[int, int]] = []
         for step in steps:
             if isinstance(step, MapIds) and fault.errno == EPERM:

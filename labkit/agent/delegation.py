@@ -1,0 +1,97 @@
+"""Where labs have their cgroups of version 2, and how controllers get there.
+
+A controller reaches a cgroup only if all above it hand it down, and who hands controllers down may hold no processes
+itself. systemd marks the cgroup that it leaves to a service or a scope ("delegates"): below that one we may do as we
+like. So Jupyter, which is born in it, steps aside into a leaf, and its labs are made beside that leaf.
+
+See: cgroups(7) "no internal processes", the kernel's cgroup-v2.rst "Delegation", systemd.resource-control(5)
+"Delegate=", xattr(7).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from labkit.linux import cgroup2
+
+_LEAF = "jupyter"
+_MARKS = ("user.delegate", "trusted.delegate")  # systemd's, on a cgroup that it leaves to others
+
+
+def home() -> str:
+    """The cgroup2 directory below which labs are made. Raises LookupError.
+
+    The one that we are in; but the one above, where that is delegated and keeps its processes in leaves as ours is.
+    """
+    own = cgroup2.own()
+    above = os.path.dirname(own)
+    return above if _delegated(above) and not _members(above) else own
+
+
+def step_aside() -> str:
+    """Move everybody out of our delegated cgroup into a leaf of it; returns where we are, or "" if nothing was done.
+
+    For whoever starts Jupyter, before it does. Where nothing is delegated, or not to us, nothing is done.
+    """
+    try:
+        own = cgroup2.own()
+        if not _delegated(own):
+            return ""
+        leaf = f"{own}/{_LEAF}"
+        os.makedirs(leaf, exist_ok=True)
+        while pids := _members(own).split():
+            for pid in pids:
+                _move(pid, leaf)
+    except (LookupError, PermissionError):
+        return ""
+    return leaf
+
+
+def _move(pid: str, cgroup: str) -> None:
+    try:
+        with open(f"{cgroup}/cgroup.procs", "w", encoding="ascii", buffering=1) as file:
+            file.write(pid)
+    except OSError as error:
+        if error.errno != errno.ESRCH:  # it has ended meanwhile
+            raise
+
+
+def _delegated(path: str) -> bool:
+    for mark in _MARKS:
+        try:
+            if os.getxattr(path, mark) == b"1":
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def _members(path: str) -> str:
+    try:
+        with open(f"{path}/cgroup.procs", encoding="ascii") as file:
+            return file.read()
+    except OSError:
+        return "?"
+
+
+def hand_down(path: str) -> str:
+    """Hand all controllers down from cgroup `path`, as far as that is permitted; returns what stands in the way.
+
+    The top of the tree is the machine's: what it hands down is its administrator's business.
+    """
+    refused = ""
+    if not os.path.exists(f"{path}/cgroup.type"):  # only the top has none
+        return f"{path} is the top of the machine's tree, and hands down what its administrator has said"
+    with open(f"{path}/cgroup.controllers", encoding="ascii") as file:
+        there = file.read().split()
+    with open(f"{path}/cgroup.subtree_control", encoding="ascii") as file:
+        handed = file.read().split()
+    for controller in there:
+        if controller not in handed:
+            try:
+                with open(f"{path}/cgroup.subtree_control", "w", encoding="ascii", buffering=1) as file:
+                    file.write(f"+{controller}")
+            except OSError as error:
+                refused = f"{path} does not hand {controller} down: {error.strerror}"
+    return refused

@@ -1,0 +1,92 @@
+"""The lab's own places in the trees of cgroup version 1, which has one for each controller.
+
+The lab gets a directory in each of them when it is asked for limits for the first time, and its lab host sees these
+directories, and nothing above them. Nobody is in them but containers that were started with limits.
+
+See: cgroups(7) "Cgroups version 1", cpuset(7).
+"""
+
+from __future__ import annotations
+
+import os
+
+from labkit.linux import cgroup2, hierarchies
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from labkit.agent.journal import Journal
+    from labkit.linux.hierarchies import Hierarchy
+
+
+class Trees:
+    """The lab's places in the trees of version 1. `directories` are those of the lab host of the moment, by tree."""
+
+    def __init__(self, journal: Journal, name: str) -> None:
+        self.journal, self.name = journal, name
+        self.directories: dict[str, str] = {}
+        self._places: dict[str, str] = {}  # of the lab, by tree
+
+    @staticmethod
+    def controllers(cgroup: str) -> dict[str, int]:
+        """Which controllers a lab host can have, each with its version; `cgroup` is the lab's own, of version 2."""
+        found = {name: 1 for _, tree in _version_1() for name in tree.controllers}
+        if cgroup:
+            with open(f"{cgroup}/cgroup.subtree_control", encoding="ascii") as file:
+                found |= dict.fromkeys(file.read().split(), 2)
+        return found
+
+    @staticmethod
+    def words() -> list[str]:
+        """The trees of version 1 that there are, each named by its controllers."""
+        return [words for words, _ in _version_1()]
+
+    def open(self, generation: int) -> dict[str, str]:
+        """Make the places that are missing. Raises OSError where they may not be made."""
+        for words, tree in _version_1():
+            place = f"{tree.directory}/{self.name}"
+            if words not in self._places:
+                self.journal.cgroup(place)
+                os.mkdir(place)
+                self._places[words] = place
+                if "cpuset" in tree.controllers:
+                    _inherit(place)
+            directory = f"{place}/h{generation}"
+            if words not in self.directories:
+                os.mkdir(directory)
+                self.directories[words] = directory
+        return self.directories
+
+    def let_go(self) -> None:
+        """Remove those of a lab host that has gone."""
+        for words, directory in list(self.directories.items()):
+            cgroup2.remove(directory, root=self._places[words])
+            del self.directories[words]
+
+    def bury(self) -> None:
+        """Remove all."""
+        self.let_go()
+        for place in self._places.values():
+            cgroup2.remove(place, root=os.path.dirname(place))
+        self._places.clear()
+
+
+def _version_1() -> Iterator[tuple[str, Hierarchy]]:
+    for tree in hierarchies.read():
+        if tree.version == 1 and tree.controllers and os.access(tree.directory or "/dev/null", os.W_OK | os.X_OK):
+            yield ",".join(tree.controllers), tree
+
+
+def _inherit(place: str) -> None:
+    """Give a new cgroup the CPUs and memory nodes of the one above, and have those below it do so by themselves.
+
+    Without either nobody can enter it: ENOSPC. See: cpuset(7) "cgroup.clone_children".
+    """
+    for name in ("cpuset.cpus", "cpuset.mems"):
+        with open(f"{os.path.dirname(place)}/{name}", encoding="ascii") as above:
+            text = above.read()
+        with open(f"{place}/{name}", "w", encoding="ascii") as file:
+            file.write(text)
+    with open(f"{place}/cgroup.clone_children", "w", encoding="ascii") as file:
+        file.write("1")

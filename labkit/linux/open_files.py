@@ -1,0 +1,66 @@
+"""Files of the kernel that are read again and again: opened once, and then a single call each.
+
+Opening a file by its name takes the kernel longer than saying what is in it. An open file of a cgroup can be read as
+often as one likes, and says ENODEV when the cgroup has gone; it does not keep it from going.
+
+The calls are made without letting go of the interpreter's lock, as all of `labkit.linux.syscalls`. They take a
+microsecond or two, while who has let go of the lock beside a thread that computes waits five milliseconds to get it
+back, and that for every file.
+
+See: pread(2), the kernel's admin-guide/cgroup-v2.rst, `sys.setswitchinterval`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from labkit.linux import syscalls
+from labkit.linux.cgroup_files import ABSENT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, Self
+
+_ROOM = 8192  # bytes: two pages hold what the kernel says of a machine with a hundred disks
+_MORE = 1 << 20
+
+
+class OpenFiles:
+    """The open files of (name, path), those that there are. Close it, or use it in a ``with``."""
+
+    def __init__(self, files: Iterable[tuple[str, str]]) -> None:
+        self._files: list[tuple[str, int, list[Any]]] = []
+        for name, path in files:
+            try:
+                fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError as error:
+                if error.errno not in ABSENT:
+                    self.close()
+                    raise
+                continue
+            self._files.append((name, fd, syscalls.prepare("pread64", (fd, _ROOM, 0))))
+
+    def texts(self) -> dict[str, str]:
+        """What they say at this moment; two of one name are joined, and one that has gone says nothing."""
+        found: dict[str, str] = {}
+        for name, fd, words in self._files:
+            count, error = syscalls.enter(words)
+            if error:
+                if error not in ABSENT:
+                    raise OSError(error, f"pread64: {os.strerror(error)}", name)
+                continue
+            raw = words[2][:count] if count < _ROOM else os.pread(fd, _MORE, 0)
+            found[name] = found.get(name, "") + raw.decode("ascii")
+        return found
+
+    def close(self) -> None:
+        """Safe to call twice."""
+        while self._files:
+            os.close(self._files.pop()[1])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,101 @@
+"""The screen of `labkit top`: a table that is drawn anew each second, and three keys.
+
+The terminal is read letter by letter and without echo, as editors do, and given back as it was, whatever ends this.
+
+See: termios(3) "Canonical and noncanonical mode", console_codes(4).
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import termios
+import time
+import tty
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from labkit.top import table
+from labkit.top.rates import Row
+from labkit.view.lettering import clean
+
+EVERY = 1.0  # seconds from one look to the next
+_NUMBERS = range(2, len(table.HEADS))  # columns that are set flush right
+
+Look = Callable[[], tuple[list[Row], int]]
+
+
+class State:
+    """What keys have changed so far."""
+
+    def __init__(self, order: str) -> None:
+        self.order, self.paused, self.over = order, False, False
+
+    def press(self, key: str) -> None:
+        """q and Ctrl-D end it, p holds the picture, s sorts by the next column; all others do nothing."""
+        orders = list(table.ORDERS)
+        if key in ("q", "Q", "\x04"):
+            self.over = True
+        elif key in ("p", "P", " "):
+            self.paused = not self.paused
+        elif key in ("s", "S"):
+            self.order = orders[(orders.index(self.order) + 1) % len(orders)]
+
+
+def run(look: Look, order: str) -> None:
+    """Show what `look` sees (rows, and how many labs there are) until somebody presses q."""
+    state = State(order)
+    console = Console()
+    with _letters(sys.stdin.fileno()) as wait, Live(console=console, screen=True, auto_refresh=False) as shown:
+        rows, labs = look()
+        due = time.monotonic() + EVERY
+        while not state.over:
+            shown.update(page(rows, labs, state, console.height), refresh=True)
+            for key in wait(max(0.0, due - time.monotonic())):
+                state.press(key)
+            if time.monotonic() >= due:
+                due = time.monotonic() + EVERY
+                rows, labs = (rows, labs) if state.paused else look()
+
+
+def page(rows: Sequence[Row], labs: int, state: State, height: int) -> Table:
+    """One picture: a line about it all, and the rows for which the terminal has room."""
+    there = f"{labs} lab{'s' * (labs != 1)}, {len(rows)} container{'s' * (len(rows) != 1)}"
+    held = "  PAUSED" * state.paused
+    title = f"labkit top: {there}, by {state.order}{held}   q quit  p pause  s sort"
+    made = Table(title=title, title_justify="left", title_style="bold", box=None, header_style="reverse", expand=True,
+                 pad_edge=False)  # fmt: skip
+    if not rows:
+        made.add_column(table.NOBODY if labs else table.NO_LABS)
+        return made
+    for number, head in enumerate(table.HEADS):
+        made.add_column(head, justify="right" if number in _NUMBERS else "left", no_wrap=True, overflow="ellipsis")
+    for row in table.ordered(rows, state.order)[: max(1, height - 3)]:
+        made.add_row(*(Text(clean(cell), style="bold" if row.throttled_percent else "") for cell in table.cells(row)))
+    return made
+
+
+@contextmanager
+def _letters(terminal: int) -> Iterator[Callable[[float], str]]:
+    """Gives a function that waits for so many seconds, and returns the keys that were pressed."""
+    before = termios.tcgetattr(terminal)
+    ended = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that all of this is undone
+    tty.setcbreak(terminal)
+
+    def wait(seconds: float) -> str:
+        ready = select.select([terminal], [], [], seconds)[0]
+        pressed = os.read(terminal, 64) if ready else b""
+        return "\x04" if ready and not pressed else pressed.decode("ascii", "replace")  # it was hung up
+
+    try:
+        yield wait
+    finally:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+        signal.signal(signal.SIGTERM, ended)
