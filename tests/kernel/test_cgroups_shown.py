@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from labkit import Lab
+from labkit.cgroups import Limits
 from labkit.cgroups.change import Freeze, SetLimit
 from labkit.cgroups.make import MakeCgroup
 from labkit.errors import HostDied, SpecError
@@ -50,11 +51,11 @@ def test_what_is_read_is_what_cat_says(lab: Lab) -> None:
 
 
 def test_limits_of_version_1_are_read_where_it_is_in_charge(lab: Lab) -> None:
-    held = lab.run("busybox", ["sleep", "1000"], name="web", detach=True)
+    if lab.info["controllers"].get("memory") != 1:
+        pytest.skip("version 1 has no memory controller here")
+    held = lab.run("busybox", ["sleep", "1000"], name="web", detach=True, limits=Limits(memory="32M"))
     pid = lab.backend.look([])["processes"][-1]["pid"]
     old = {name: tree for tree in hierarchies.own(pid) if tree.version == 1 for name in tree.controllers}
-    if "memory" not in old:
-        pytest.skip("this machine's version 1 has no memory controller, or no place of the container's own in it")
     said = {old.place: old.value for row in held.rosetta("memory").rows for _, old in row.lines if old and old.read}
     assert said["memory.limit_in_bytes"] == Path(old["memory"].directory, "memory.limit_in_bytes").read_text().strip()
 
