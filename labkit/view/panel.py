@@ -26,7 +26,7 @@ import time
 import weakref
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import anywidget
 import traitlets
@@ -51,18 +51,20 @@ class Kept(Watch, Protocol):
     """A watch that keeps what it has seen."""
 
     @property
-    def samples(self) -> tuple[Sample, ...]:
+    def samples(self) -> Sequence[Sample]:
         """The last minutes."""
 
     @property
-    def events(self) -> tuple[Event, ...]:
+    def events(self) -> Sequence[Event]:
         """What happened in them."""
 
 
 class Limited(Protocol):
     """What can be watched and limited: a container."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called."""
 
     def watch(self, *, hz: float) -> Kept:
         """Begin to watch it."""
@@ -98,20 +100,21 @@ class Panel(anywidget.AnyWidget):
     ) -> None:
         _check(of, minutes, show)
         _replace(cell(), self)
-        self._containers = [None if hasattr(thing, "since") else thing for thing in of]
         self._watches = [thing.watch(hz=hz) if hasattr(thing, "watch") else thing for thing in of]
+        self._own = [watch for watch, thing in zip(self._watches, of, strict=True) if watch is not thing]
+        self._limited: list[Limited | None] = [cast(Limited, t) if _limits(t) is not None else None for t in of]
         self._feed: Feed | None = None
         self._guard = threading.Lock()
         self._looked = 0.0
         self._alone: object = None  # since when nobody looks
         self._output: Any = None
-        inforce = [container.limits() if container else Limits() for container in self._containers]
+        in_force = [_limits(thing) for thing in of]
         super().__init__(
             names=[thing.name for thing in of], minutes=float(minutes), hz=float(hz), charts=list(show or still.CHARTS),
-            limits=[[_told(limits)] for limits in inforce], theme=themes.current().name,
+            limits=[[_told(limits or Limits())] for limits in in_force], theme=themes.current().name,
             knobs=[
-                [asdict(knob) for knob in knobs.knobs(limits)] if container and sliders else []
-                for container, limits in zip(self._containers, inforce, strict=True)
+                [asdict(knob) for knob in knobs.knobs(limits)] if limits is not None and sliders else []
+                for limits in in_force
             ],
             # read when a panel is wanted, not when this module is imported
             _esm=assets.text("uplot/uPlot.iife.min.js") + "\n" + assets.module(*_SCRIPTS),
@@ -129,9 +132,8 @@ class Panel(anywidget.AnyWidget):
             if self._feed:
                 self._feed.stop()
         if first:
-            for watch, container in zip(self._watches, self._containers, strict=True):
-                if container:  # else it is somebody else's
-                    watch.close()
+            for watch in self._own:
+                watch.close()
             if self._output:
                 self._output.update(self._bundle(), raw=True)
 
@@ -168,11 +170,9 @@ class Panel(anywidget.AnyWidget):
 
     def _look(self) -> None:
         """Have the limits been changed?"""
-        for number, container in enumerate(self._containers):
-            try:
-                told = _told(container.limits()) if container else None
-            except LabError:  # it has ended, and its watch tells so
-                continue
+        for number, container in enumerate(self._limited):
+            limits = _limits(container)
+            told = _told(limits) if limits is not None else None
             known = self.limits[number]
             if told and told | {"at": 0} != known[-1] | {"at": 0}:
                 changed = [*known, told][-_CHANGES:]
@@ -205,7 +205,7 @@ class Panel(anywidget.AnyWidget):
 
     def _change(self, number: int, name: str, value: float | None) -> Json | None:
         """Set a limit; what goes wrong is shown beside the slider, where a traceback would be lost in a log."""
-        container = self._containers[number]
+        container = self._limited[number]
         try:
             if container:
                 container.limits(**knobs.change(container.limits(), name, value))
@@ -223,7 +223,7 @@ class Panel(anywidget.AnyWidget):
         whom = " and ".join(filter(None, (", ".join(self.names[:-1]), self.names[-1])))
         lines = [f"live panel of {whom}: {', '.join(self.charts)}; the last {self.minutes:g} minutes"]
         wide = max(map(len, self.names))
-        for name, container, limits in zip(self.names, self._containers, self.limits, strict=True):
+        for name, container, limits in zip(self.names, self._limited, self.limits, strict=True):
             if container:
                 lines.append(f"  {name:<{wide}}  {still.limits_text(limits[-1])}")
         return "\n".join(lines)
@@ -273,6 +273,14 @@ def _check(of: Sequence[object], minutes: float, show: Sequence[str]) -> None:
         raise SpecError(f"minutes={minutes:g} is not between 0 and 60", look="minutes=10")
     if unknown := [name for name in show if name not in still.CHARTS]:
         raise SpecError(f"there is no chart {unknown[0]!r}", look=f"show={still.CHARTS}")
+
+
+def _limits(thing: Any) -> Limits | None:
+    """The limits in force; None for a watch, and for a container that was started without any, or has ended."""
+    try:
+        return thing.limits() if hasattr(thing, "limits") else None
+    except LabError:
+        return None
 
 
 def _told(limits: Limits) -> Json:

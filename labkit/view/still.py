@@ -41,8 +41,8 @@ class Story:
     """All that is known of one container: its name, what its watch has kept, and its limits (`knobs.lines`)."""
 
     name: str
-    samples: tuple[Sample, ...]
-    events: tuple[Event, ...]
+    samples: Sequence[Sample]
+    events: Sequence[Event]
     limits: Mapping[str, float]
 
 

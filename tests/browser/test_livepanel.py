@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 import pytest
 from playwright.sync_api import expect
@@ -45,7 +46,7 @@ class Live:
         self.page = notebook.page
         self.root = notebook.cell(cell).locator(".labkit-live")
         self.root.scroll_into_view_if_needed()
-        expect(self.reading("web", "memory")).to_contain_text("MiB")
+        expect(self.reading("web", "memory")).to_contain_text("iB")
 
     def reading(self, name, column):
         """A figure of the table."""
@@ -217,3 +218,38 @@ def test_everything_is_there_to_be_read_at_1024_by_768(notebook, live, name):
     assert live.painted("memory", 1) > 100
     if name == "stage":
         assert live.root.evaluate("node => getComputedStyle(node).fontSize") == "22px"
+
+
+REAL = """import sys, threading
+sys.path.insert(0, "tests")
+from labkit import Lab
+from labkit.cgroups import Limits
+from labkit.view.panel import Panel
+lab = Lab()
+limits = Limits(cpu=0.25, memory="32M", pids=20)
+web = lab.run("busybox", ["sh", "-c", "while :; do :; done"], name="web", detach=True, limits=limits)"""
+
+
+@pytest.fixture
+def real(open_notebook):
+    """A notebook with a panel of a container that is there."""
+    opened = open_notebook(REAL, "panel = Panel(web)\npanel", height=1200)
+    opened.run(0)
+    opened.run(1)
+    return opened, Live(opened, 1)
+
+
+def test_a_real_container_is_held_by_a_slider_its_victims_are_named_and_a_closed_lab_is_the_end(real):
+    notebook, live = real
+    expect(live.reading("web", "throttled")).not_to_have_text("0 %")
+    live.root.get_by_role("slider", name="CPU").press("Home")
+    expect(live.root.locator(".lv-trouble")).to_be_hidden()
+    expect(live.reading("web", "CPU")).to_have_text(re.compile(r"^[3-7]\.\d %$"))
+    assert notebook.run(notebook.add_cell("web.limits().cpu")) == "0.05"
+    notebook.run(notebook.add_cell("web.limits(cpu=1)\nout = web.exec('tail /dev/zero', detach=True)"))
+    expect(live.root.locator(".lv-log")).to_contain_text("web: out of memory: tail (pid ")
+    expect(live.root.locator(".lv-knobs output").first).to_have_text("1 CPU")
+    notebook.run(notebook.add_cell("lab.close()"))
+    expect(live.root.locator(".lv-state")).to_contain_text("It has ended")
+    left = "sorted(t.name for t in threading.enumerate() if 'labkit' in t.name)"
+    assert notebook.run(notebook.add_cell(left)) == "[]"

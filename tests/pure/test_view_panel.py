@@ -312,6 +312,14 @@ class TestPanel:
         soon(lambda: shown.limits[0][-1].get("cpu") == 50)
         shown.end()
 
+    def test_a_container_that_was_started_without_limits_is_watched_all_the_same(self):
+        box = Pretended("web")
+        box.broken = True  # refuses to tell its limits, as such a one does
+        shown = panel.Panel(box)
+        assert shown.knobs == [[]] and len(str(shown).splitlines()) == 1
+        shown.end()
+        assert box.watches[0].closed
+
     def test_a_watch_has_no_sliders_and_no_limits(self):
         shown = panel.Panel(Pretended("web", limits=LIMITS).watch())
         assert shown.knobs == [[]]
