@@ -127,6 +127,16 @@ class Panel(anywidget.AnyWidget):
 
     def end(self) -> None:
         """Watch no longer. What was seen stays, and can still be looked at. Safe to call twice."""
+        if self._stop() and self._output:
+            self._output.update(self._bundle(), raw=True)
+
+    def replaced(self) -> None:
+        """End it, and take it off the page."""
+        self._stop()
+        self.close()
+
+    def _stop(self) -> bool:
+        """Whether this was the first time."""
         with self._guard:
             first, self.ended = not self.ended, True
             if self._feed:
@@ -134,8 +144,7 @@ class Panel(anywidget.AnyWidget):
         if first:
             for watch in self._own:
                 watch.close()
-            if self._output:
-                self._output.update(self._bundle(), raw=True)
+        return first
 
     def figure(self) -> still.Still:
         """What it shows now as a figure that stays, and as text."""
@@ -193,6 +202,7 @@ class Panel(anywidget.AnyWidget):
                 self._feed.stop()
             case {"op": "limit", "of": int(number), "name": str(name), "value": value, "id": ident}:
                 self.send({"done": ident, "error": self._change(number, name, value)})
+                self._look()
 
     def _attend(self, have: list[float]) -> None:
         """Somebody looks."""
@@ -209,7 +219,6 @@ class Panel(anywidget.AnyWidget):
         try:
             if container:
                 container.limits(**knobs.change(container.limits(), name, value))
-                self._look()
             return None
         except LabError as fault:
             return describe.error(fault)
@@ -252,8 +261,7 @@ def _replace(where: Cell | None, panel: Panel) -> None:
     if run != where.run:
         for earlier in panels:
             if known := earlier():
-                known.end()
-                known.close()
+                known.replaced()
         panels = []
     _by_cell[where.id] = where.run, [*panels, weakref.ref(panel)]
 

@@ -231,7 +231,7 @@ function render({ model, el }, { meters, ask, enter, leave }) {
 
   function onLimits() {
     knobs.follow();
-    draw(true);
+    draw();
   }
 
   // taking it away
