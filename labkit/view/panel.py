@@ -51,6 +51,10 @@ class Kept(Watch, Protocol):
     """A watch that keeps what it has seen."""
 
     @property
+    def hz(self) -> float:
+        """How many samples it takes a second."""
+
+    @property
     def samples(self) -> Sequence[Sample]:
         """The last minutes."""
 
@@ -90,7 +94,7 @@ class Panel(anywidget.AnyWidget):
     knobs: traitlets.List[Any] = traitlets.List().tag(sync=True)  # by container; none for a watch
     charts: traitlets.List[Any] = traitlets.List().tag(sync=True)
     minutes = traitlets.Float().tag(sync=True)
-    hz = traitlets.Float().tag(sync=True)
+    hz: traitlets.List[Any] = traitlets.List().tag(sync=True)  # by container
     ended = traitlets.Bool(False).tag(sync=True)
     theme = traitlets.Unicode().tag(sync=True)
     identity = traitlets.Unicode().tag(sync=True)
@@ -110,7 +114,8 @@ class Panel(anywidget.AnyWidget):
         self._output: Any = None
         in_force = [_limits(thing) for thing in of]
         super().__init__(
-            names=[thing.name for thing in of], minutes=float(minutes), hz=float(hz), charts=list(show or still.CHARTS),
+            names=[thing.name for thing in of], minutes=float(minutes), hz=[float(watch.hz) for watch in self._watches],
+            charts=list(show or still.CHARTS),
             limits=[[_told(limits or Limits())] for limits in in_force], theme=themes.current().name,
             knobs=[
                 [asdict(knob) for knob in knobs.knobs(limits)] if limits is not None and sliders else []

@@ -16,7 +16,7 @@ const PER_SECOND = 4; // figures change so often; lines as often as there is som
 
 /** What one page knows of a panel, and what it says to the kernel: that somebody looks. */
 function source(model) {
-  const meters = new Meters(model.get("names").length, model.get("hz"), model.get("minutes"));
+  const meters = new Meters(model.get("hz"), model.get("minutes"));
   const views = new Set();
   const waiting = new Map();
   let [beat, asked] = [null, 0];
