@@ -18,7 +18,7 @@ from fake_watches import MIB, Pretended
 from labkit.cgroups.limits import Limits
 from labkit.cgroups.samples import Event, Sample
 from labkit.cgroups.usage import Usage
-from labkit.errors import SpecError
+from labkit.errors import ReplayError, SpecError
 from labkit.view import assets, feed, gauges, knobs, panel, still
 from labkit.view.turns import Cell
 
@@ -207,6 +207,11 @@ class TestKnobs:
         assert not {"rbps", "wbps"} & {knob.name for knob in knobs.knobs(LIMITS)}
 
 
+def refused(*_, **__):
+    """As a lab that replays."""
+    raise ReplayError("nothing is live here")
+
+
 @pytest.fixture
 def sent(monkeypatch):
     """What a panel sends; what it wants done in the loop is done at once, and later never."""
@@ -326,6 +331,16 @@ class TestPanel:
         assert shown.knobs == [[]] and len(str(shown).splitlines()) == 1
         shown.end()
         assert box.watches[0].closed
+
+    def test_where_containers_are_recorded_there_is_nothing_to_watch_but_the_text_is_the_same(self, sent, monkeypatch):
+        live = Pretended("web", limits=LIMITS)
+        text = str(panel.Panel(live))
+        box = Pretended("web", limits=LIMITS)
+        monkeypatch.setattr(Pretended, "watch", refused)
+        shown = panel.Panel(box)
+        assert str(shown) == text and "image/png" not in shown._bundle()
+        shown._receive(shown, {"op": "hello", "have": []}, None)
+        soon(lambda: shown.ended)
 
     def test_each_watch_has_its_own_rate(self):
         assert panel.Panel(Pretended("web").watch(hz=20), Pretended("db"), hz=5).hz == [20, 5]
