@@ -146,9 +146,10 @@ def controllers(patient: Patient, needs: Iterable[Need]) -> Iterator[Finding]:
     if lacking := [name for name in names if name not in found]:
         yield Finding(
             about="controllers", says=f"nobody counts or limits here: {', '.join(lacking)}", minor=True,
-            likely=patient.lab.info.get("no_controllers") or "they were not delegated, or the kernel has none",
-            remedy="systemctl edit user@.service: Delegate=cpu cpuset io memory pids" if patient.way == "rootless"
-            else "cat /proc/cgroups; cat /sys/fs/cgroup/cgroup.controllers",
+            likely="systemd was not told to delegate them to users: Delegate=cpu cpuset io memory pids"
+            if patient.way == "rootless"
+            else patient.lab.info.get("no_controllers") or "the kernel has none",
+            remedy="sudo systemctl edit user@.service" if patient.way == "rootless" else "cat /proc/cgroups",
             needs=tuple(names[name] for name in lacking),
         )  # fmt: skip
 
