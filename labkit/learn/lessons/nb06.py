@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from labkit.cgroups.change import EnterCgroup, HandDown
-from labkit.cgroups.hold import Held
-from labkit.cgroups.limits import Limits
+from labkit.cgroups.change import EnterCgroup
 from labkit.cgroups.make import MakeCgroup, RemoveCgroup
 from labkit.cgroups.places import ROOT
 from labkit.errors import StepError, errno_name
 from labkit.learn import Check, Fault, Lesson, Predict, Question, Quiz, metering, seen
+from labkit.learn.accounts import clear, hide, inside, memory_counted, place
 from labkit.learn.asking import Renewable, after
 from labkit.learn.judging import LabLike
 from labkit.learn.metering import MIB, cost, layer, share, tenants, visit
@@ -34,18 +32,6 @@ PROGRAM = "/bin/busybox"  #: the largest file of the image
 READ = f"dd if={PROGRAM} of=/dev/null bs=64k"
 
 
-def _place(facts: Snapshot, who: str) -> str:
-    """The cgroup of version 2 that `who` is in."""
-    found = seen.every(facts, fact.CgroupMembership, process=who)
-    return next((each.path for each in found if not each.tree), "")
-
-
-def _inside(facts: Snapshot, path: str) -> set[str]:
-    """Who is in this cgroup, or below it."""
-    members = facts.of_type(fact.CgroupMembership)
-    return {each.process for each in members if each.path == path or each.path.startswith(f"{path}/")}
-
-
 # predictions
 
 PREDICTIONS = (
@@ -54,7 +40,7 @@ PREDICTIONS = (
         before=lambda step: isinstance(step, Spawn) and step.child == "oven",
         ask="The bakery forks. In which cgroup is its child, the oven, born?",
         choices=("/host, where the lab's first processes are", "/bakery", "in none"),
-        answer=lambda taken: "/bakery" if _place(taken.after, "oven") == "/bakery" else _place(taken.after, "oven"),
+        answer=lambda taken: "/bakery" if place(taken.after, "oven") == "/bakery" else place(taken.after, "oven"),
         why="A child is born where its parent is; nobody has to know whatever a tenant will start.",
     ),
     Predict(
@@ -63,7 +49,7 @@ PREDICTIONS = (
         ask="By mistake the bakery's first process moves to the cgroup of the radio. Who is in /radio then?",
         choices=("the bakery", "the bakery and the oven", "nobody: that needs the radio's consent"),
         answer=lambda taken: {1: "the bakery", 2: "the bakery and the oven"}.get(
-            len(_inside(taken.after, "/radio")), "nobody: that needs the radio's consent"
+            len(inside(taken.after, "/radio")), "nobody: that needs the radio's consent"
         ),
         why="A process moves alone: children that were born before stay where they are, and what was counted, too.",
     ),
@@ -90,7 +76,7 @@ _TENANTS = ("bakery", "radio", "school")
 
 
 def _accounts(facts: Snapshot) -> list[str]:
-    return [_place(facts, name) for name in _TENANTS]
+    return [place(facts, name) for name in _TENANTS]
 
 
 def _separate(facts: Snapshot) -> bool:
@@ -145,7 +131,7 @@ ACCOUNTS = Check(
 
 
 def _oven(facts: Snapshot) -> str:
-    return _place(facts, "oven")
+    return place(facts, "oven")
 
 
 def _billed(facts: Snapshot) -> bool:
@@ -164,11 +150,11 @@ OVEN = Check(
     accept=[
         (
             "shop and oven side by side below the bakery's cgroup, which is the sum",
-            lambda f: _billed(f) and _place(f, "bakery").startswith("/bakery/") and _place(f, "bakery") != _oven(f),
+            lambda f: _billed(f) and place(f, "bakery").startswith("/bakery/") and place(f, "bakery") != _oven(f),
         ),
         (
             "the oven below, the bakery above: as long as no controller is to be handed down there",
-            lambda f: _billed(f) and _place(f, "bakery") == "/bakery",
+            lambda f: _billed(f) and place(f, "bakery") == "/bakery",
         ),
     ],
     hints=[
@@ -178,7 +164,7 @@ OVEN = Check(
         ),
         (lambda f: _oven(f) == "/host", "the oven is in /host, on nobody's bill"),
         (
-            lambda f: _oven(f) == _place(f, "bakery"),
+            lambda f: _oven(f) == place(f, "bakery"),
             "bakery and oven are in one cgroup: a single meter, which cannot tell them apart",
         ),
         (
@@ -193,45 +179,14 @@ OVEN = Check(
 
 # fault 1: a controller that was not handed down (version 2), or whose tree was not entered (version 1)
 
-
-def _uncounted(lab: Any) -> Held:
-    """All it takes to count a tenant, but for its memory."""
-    held: Held = lab.lacking.hold(Limits())
-    v2 = tuple(name for name in held.controllers if name != "memory")
-    v1 = tuple(tree for tree in held.trees if "memory" not in tree.split(","))
-    return replace(held, controllers=v2, trees=v1)
-
-
-def _hide(lab: Any) -> None:
-    whole, held = lab.lacking.hold(Limits()), _uncounted(lab)
-    lab.trees(whole)
-    places = replace(whole, controllers=held.controllers).making("radio")
-    lab.take_all([*places, Spawn(child="radio", cgroup=RADIO), *held.joining("radio", "radio")])
-
-
-def _clear(lab: Any) -> None:
-    whole, held = lab.lacking.hold(Limits()), _uncounted(lab)
-    lab.take(Kill(target="radio"))
-    lab.snapshot()  # looks until the dying have gone: kill(2) returns before, and the cgroups would be busy
-    lab.take_all([RemoveCgroup(path=path) for path in whole.paths("radio")])
-    if held.controllers:
-        lab.take(HandDown(path=ROOT, controllers=held.controllers, take_back=True))
-
-
-def _memory_counted(facts: Snapshot) -> bool:
-    """Whether somebody counts the memory of the radio, in either version."""
-    down = seen.one(facts, fact.Limit, path="/", file="cgroup.subtree_control")
-    trees = {each.tree for each in seen.every(facts, fact.CgroupMembership, process="radio") if each.path[-2:] != ":/"}
-    handed = down is not None and "memory" in down.value.split() and _place(facts, "radio") == "/radio"
-    return handed or any("memory" in tree.split(",") for tree in trees)
-
-
 UNCOUNTED = Fault(
     id="nb06/no-memory",
     symptom="The radio's bill says nothing about memory: not 0, nothing at all. Its CPU time is counted.",
-    breaks=_hide,
-    mends=_clear,
-    repaired=lambda f: _memory_counted(f) or not (seen.life(f, "radio") or seen.one(f, fact.Cgroup, path="/radio")),
+    breaks=lambda lab: hide(lab, "radio"),
+    mends=lambda lab: clear(lab, "radio"),
+    repaired=lambda f: (
+        memory_counted(f, "radio") or not (seen.life(f, "radio") or seen.one(f, fact.Cgroup, path="/radio"))
+    ),
     tools=["print(used(lab, 'radio'))", "cgroup_tree(lab)"],
     hints=[
         (
@@ -239,7 +194,7 @@ UNCOUNTED = Fault(
             "the radio is silent now: it uses nothing, and nobody counts that either",
         ),
         (
-            lambda f: _place(f, "radio") != "/radio",
+            lambda f: place(f, "radio") != "/radio",
             "the radio has left its cgroup; now nothing is counted for it",
         ),
     ],
@@ -269,14 +224,14 @@ WRONG_BILL = Fault(
     ],
     mends=lambda lab: _move_out(lab),
     repaired=lambda f: (
-        (_place(f, "mixer") == "/radio" and _mixer_on_air(f))
+        (place(f, "mixer") == "/radio" and _mixer_on_air(f))
         or not any((*seen.guests(f), seen.one(f, fact.Cgroup, path="/bakery")))
     ),
     tools=["print(lab.snapshot('cgroup'))", "process_tree(lab)"],
     hints=[
         (lambda f: not seen.life(f, "bakery"), "the bakery is gone; it was not at fault, and is it still billed?"),
         (lambda f: not _mixer_on_air(f), _SILENT),
-        (lambda f: _place(f, "mixer") == "/host", "now the landlord pays for the mixer; whose child is it?"),
+        (lambda f: place(f, "mixer") == "/host", "now the landlord pays for the mixer; whose child is it?"),
     ],
     hint="a meter counts who is in the cgroup, whoever that belongs to. Who is in /bakery, and whose child is that?",
     why="each pays for what is its own",
@@ -299,7 +254,7 @@ def _in_account(*more: Step) -> tuple[Step, ...]:
 
 def _grandchild(lab: Renewable) -> str:
     family = (Spawn(who="a", child="b"), Spawn(who="b", child="c"))
-    return _place(after(lab, *_in_account(*family), look=("cgroup",)), "c")
+    return place(after(lab, *_in_account(*family), look=("cgroup",)), "c")
 
 
 def _stopped(lab: Renewable) -> bool:
