@@ -17,13 +17,15 @@ from benchmarks.report import Goal, Part, table
 
 PARTS = {
     "starts": "benchmarks.starts:starts",
+    "limits": "benchmarks.limits:limits",
+    "watching": "benchmarks.watching:watching",
     "many": "benchmarks.many:many",
     "ready": "benchmarks.ready:ready",
     "walks": "benchmarks.walks:walks",
     "player": "benchmarks.player:player",
     "peers": "benchmarks.alone:alone",
 }
-BY_DEFAULT = ("starts", "many", "ready", "walks", "player")
+BY_DEFAULT = ("starts", "limits", "watching", "many", "ready", "walks", "player")
 
 
 def main() -> int:

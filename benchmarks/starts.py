@@ -8,6 +8,7 @@ from benchmarks.measure import Timing, in_turns, timed
 from benchmarks.peers import peers
 from benchmarks.report import Goal, Part, timings
 from labkit import Lab
+from labkit.cgroups import Limits
 from labkit.image import rootfs
 
 WORK = "container start, `true`, wait, clean up, from a running Lab holding 250 MB"
@@ -42,9 +43,9 @@ def own_calls(measured: dict[str, Timing]) -> list[str]:
     return ["", f"labkit to the very calls of its plan as a program of its own: {mine / theirs:.2f}"]
 
 
-def run_true(lab: Lab) -> None:
+def run_true(lab: Lab, limits: Limits | None = None) -> None:
     """One container from start to clean-up, with its output collected, as in a notebook."""
-    done = lab.run("busybox", ["true"])
+    done = lab.run("busybox", ["true"], limits=limits)
     assert done.returncode == 0, done
 
 

@@ -24,11 +24,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from labkit.cgroups.hold import Held
 from labkit.cgroups.limits import Limits
-from labkit.container import spec
+from labkit.container import machine, spec
 from labkit.container.attached import Attached
 from labkit.container.container import Container
 from labkit.container.engine import Engine
 from labkit.container.lacking import Lacking
+from labkit.container.machine import MachineUsage, MachineWatch
 from labkit.container.names import image_given
 from labkit.container.plans import Plans
 from labkit.container.terminal import Terminal
@@ -167,6 +168,14 @@ class Lab(Shown):
     def host(self) -> Lab:
         """The lab host: the lab itself, seen as a machine."""
         return self
+
+    def usage(self) -> MachineUsage:
+        """What the whole machine below has used since it was booted, to stand beside a container's own figures."""
+        return machine.usage(self.engine)
+
+    def watch(self, *, hz: float = 5) -> MachineWatch:
+        """The same `hz` times a second, until the lab is reset or closed, or nobody holds the watch."""
+        return machine.watch(self.engine, hz)
 
     # stepping
 

@@ -108,7 +108,7 @@ class HandDown(Step):
         return (
             f"take {names} back from below {short(self.path)}"
             if self.take_back
-            else f"hand {names} down in {short(self.path)}"
+            else f"hand {names} down from {short(self.path)}"
         )
 
     def _words(self) -> str:

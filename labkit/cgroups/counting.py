@@ -5,8 +5,8 @@ The other way than `labkit.cgroups.translation`: limits are written, and counter
     >>> dict(to_v2("cpuacct.usage", "1500000\n"))
     {'cpu.stat': 'usage_usec 1500\n'}
 
-Swap is a line of memory.stat: what memory.memsw.usage_in_bytes tells is memory and swap together, and the difference
-of two files that are read one after the other would be swap that never was.
+Swap is a line of memory.stat, that with total_, which has what is below, too: memory.memsw.usage_in_bytes tells memory
+and swap together, and the difference of two files that are read one after the other would be swap that never was.
 
 See: the kernel's admin-guide/cgroup-v1/ cpuacct.rst, memory.rst, blkio-controller.rst, scheduler/sched-bwc.rst.
 """
@@ -37,7 +37,7 @@ def to_v2(name: str, text: str) -> Iterator[tuple[str, str]]:
     elif name == "memory.oom_control":
         yield "memory.events", "".join(f"{line}\n" for line in text.splitlines() if line.startswith("oom_kill "))
     elif name == "memory.stat":  # of version 2 it is not read
-        yield from [("memory.swap.current", swap)] if (swap := _value(text, "swap")) else ()
+        yield from [("memory.swap.current", swap)] if (swap := _value(text, "total_swap")) else ()
     elif name.startswith("blkio."):
         yield "io.stat", "".join(_disks(text))
     else:

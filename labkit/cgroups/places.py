@@ -6,7 +6,7 @@ names of its controllers, and are told with that name, as lscgroup(1) does:
     >>> told("/sys/fs/cgroup/c1"), told("/run/cgroup1/cpu,cpuacct/c1")
     ('/c1', 'cpu,cpuacct:/c1')
     >>> short("/sys/fs/cgroup/c1"), short("/sys/fs/cgroup")
-    ('c1', 'at the top')
+    ('c1', 'the top')
 """
 
 from __future__ import annotations
@@ -32,4 +32,4 @@ def directory(name: str) -> str:
 def short(path: str) -> str:
     """As a title names it."""
     name = told(path)
-    return name if ":" in name else name.strip("/") or "at the top"
+    return name if ":" in name else name.strip("/") or "the top"

@@ -130,7 +130,8 @@ def _fields(name: str, text: str) -> Iterator[tuple[str, Any]]:
 
 def _pairs(text: str) -> dict[str, int]:
     """``name number`` in each line."""
-    return {name: int(number) for name, _, number in (line.partition(" ") for line in text.splitlines()) if number}
+    words = text.split()
+    return dict(zip(words[::2], map(int, words[1::2]), strict=True))
 
 
 def _words(line: str) -> dict[str, int]:
@@ -140,9 +141,8 @@ def _words(line: str) -> dict[str, int]:
 
 
 def _waited(text: str) -> float:
-    """The first line of a file of pressure: some of the time at least one waited."""
-    line = next((line for line in text.splitlines() if line.startswith("some ")), "some total=0")
-    return _words(line)["total"] * _MICRO
+    """The first line of a file of pressure: for how long at least one waited, ``some avg10=… total=1500000``."""
+    return int(text.partition(" total=")[2].partition("\n")[0]) * _MICRO
 
 
 def _mega(size: int) -> str:

@@ -71,12 +71,13 @@ class Engine:
     def __init__(self, lab: Ground) -> None:
         self.lab = lab
         self.containers: dict[str, Container] = {}
-        self.sampler = Sampler()
+        self.sampler, self.beside = Sampler(), Sampler()  # of containers, and of the machine
         self._numbers = itertools.count(1)
 
     def reset(self) -> None:
         """All of them are gone with their lab host."""
         self.sampler.end()
+        self.beside.end()
         for container in list(self.containers.values()):
             container._ended(Ended(-9))
         self.containers.clear()

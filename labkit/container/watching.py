@@ -5,12 +5,14 @@
     oom: python3 (pid 4711)
     ended
 
-The notebook reads the files of the container's cgroups itself; the supervisor is asked only whom the kernel has
-killed, for that is root's to know. A container that gets its first limit moves to other cgroups, and where a controller
-is handed down a cgroup gets more files: so where the files are is looked up anew once a second, if a glance at the
-places says that they have changed.
+What is counted goes with its cgroup: of what happened between the last sample and the end nothing is known, but whom
+the kernel killed, for that its log keeps.
 
-See: `labkit.linux.held`, `labkit.linux.kernel_log`, the kernel's admin-guide/cgroup-v2.rst.
+The notebook reads the files of the container's cgroups itself; the supervisor is asked only whom the kernel has
+killed, for that is root's to know. Where a controller is handed down, for another container maybe, a cgroup gets more
+files: once a second a glance says whether that is so, and then the files are looked for again.
+
+See: `labkit.linux.open_files`, `labkit.linux.kernel_log`, the kernel's admin-guide/cgroup-v2.rst.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from labkit.cgroups.usage import Usage
 from labkit.container.stream import Stream
 from labkit.errors import AgentError
 from labkit.linux import cgroup_files, proc
-from labkit.linux.held import Held
+from labkit.linux.open_files import OpenFiles
 
 if TYPE_CHECKING:
     from labkit.container.container import Container
@@ -47,19 +49,19 @@ class Counters:
     Raises LookupError or ProcessLookupError where it has ended already.
     """
 
-    def __init__(self, pid: int, killed: Callable[[], Mapping[str, Any]], told: int) -> None:
-        self._pid, self._killed, self._told = pid, killed, told
+    def __init__(self, pid: int, killed: Callable[[], Mapping[str, Any]], told: int, root: str = "/proc") -> None:
+        self._pid, self._killed, self._told, self._root = pid, killed, told, root
         self._before: Sample | None = None
         self._glanced = 0.0
         self._open()
 
     def _open(self) -> None:
-        line = proc.text(self._pid, "cgroup")
-        files = cgroup_files.counters(self._pid)
+        files = cgroup_files.counters(self._pid, self._root)
         cgroup = os.path.dirname(dict(files)["cgroup.events"])
         self._place = "/".join(cgroup.split("/")[-2:])  # h1/web: so the log calls it, too
-        self._files = Held([*files, (_GIVEN, f"{cgroup}/{_GIVEN}")])
-        self._seen = (self._files.texts().get(_GIVEN, ""), line)
+        self._places = OpenFiles([("cgroup", f"{self._root}/{self._pid}/cgroup"), (_GIVEN, f"{cgroup}/{_GIVEN}")])
+        self._seen = self._places.texts()
+        self._files = OpenFiles(files)
 
     def look(self, at: float) -> list[Sample | Event]:
         """A sample, unless the cgroup has gone, what happened since the one before, and ``ended`` if that is so."""
@@ -78,7 +80,7 @@ class Counters:
             moment.append(Event("ended", at))
         elif abs(at - self._glanced) >= _GLANCE:
             self._glanced = at
-            self._glance(texts.get(_GIVEN, ""))
+            self._glance()
         return moment
 
     def _victims(self, at: float, count: int, *, all_of_them: bool) -> Iterator[Event]:
@@ -97,20 +99,24 @@ class Counters:
         if count > 0:
             yield Event("oom", at, count)
 
-    def _glance(self, given: str) -> None:
+    def _glance(self) -> None:
         """Look where the files are, if the process has moved, or its cgroup was given other controllers."""
         try:
-            moved = self._seen != (given, proc.text(self._pid, "cgroup"))
-            if moved and proc.stat(self._pid).state not in "ZX":  # the dead have left the trees of version 1
-                old = self._files
+            moved = self._places.texts() != self._seen
+            if (
+                moved and proc.stat(self._pid, self._root).state not in "ZX"
+            ):  # the dead have left the trees of version 1
+                old = self._files, self._places
                 self._open()
-                old.close()
+                for files in old:
+                    files.close()
         except (LookupError, ProcessLookupError):  # it is ending: the files that we have will tell
             pass
 
     def close(self) -> None:
         """Close the files."""
         self._files.close()
+        self._places.close()
 
 
 def watch(engine: Engine, container: Container, hz: float) -> Watch:

@@ -40,14 +40,15 @@ COUNTERS = (
     "cpu.stat", "memory.current", "memory.peak", "memory.swap.current", "memory.events", "io.stat", "pids.current",
     "pids.events", "cgroup.events", "cpu.pressure", "memory.pressure", "io.pressure",
 )  # fmt: skip
-#: the same of version 1, by controller
+#: what version 1 adds to these, by controller; the CPU time itself is in cpu.stat of version 2 beside it
 OLD_COUNTERS = {
-    "cpu": ("cpu.stat",), "cpuacct": ("cpuacct.usage", "cpuacct.usage_user", "cpuacct.usage_sys"),
+    "cpu": ("cpu.stat",),
     "memory": (
         "memory.usage_in_bytes", "memory.max_usage_in_bytes", "memory.failcnt", "memory.oom_control", "memory.stat",
     ),
     "blkio": ("blkio.throttle.io_service_bytes_recursive",), "pids": ("pids.current", "pids.events"),
 }  # fmt: skip
+_SWAP = "memory.stat"  # tells much else, and takes as long to write as all others of the container's memory
 _PIDS, _PAGE = ("cgroup.procs", "cgroup.threads", "tasks"), 4096
 
 
@@ -72,8 +73,9 @@ def counters(pid: Pid, root: Root = "/proc") -> list[tuple[str, str]]:
     """
     from labkit.linux import hierarchies  # which stands on this one
 
-    trees = hierarchies.own(pid, root)
-    return [(name, f"{tree.directory}/{name}") for tree in trees for name in counting(tree.version, tree.controllers)]
+    trees, swap = hierarchies.own(pid, root), _has_swap(root)
+    found = [(name, f"{tree.directory}/{name}") for tree in trees for name in counting(tree.version, tree.controllers)]
+    return [each for each in found if swap or each[0] != _SWAP]
 
 
 def counting(version: int, controllers: Iterable[str]) -> tuple[str, ...]:
@@ -92,6 +94,15 @@ def everything(path: str) -> dict[str, str]:
             except OSError:  # a directory; one for writing only; gone
                 continue
     return found
+
+
+def _has_swap(root: Root) -> bool:
+    """Whether memory can lie on disk at all: /proc/swaps has a heading, and a line for each place where it can."""
+    try:
+        with open(f"{root}/swaps", encoding="utf-8") as file:
+            return len(file.readlines()) > 1
+    except OSError:
+        return False
 
 
 def _texts(path: str, names: Iterable[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from labkit.cgroups import from_v1
 from labkit.cgroups.samples import Sample
 from labkit.cgroups.usage import Usage
 from labkit.linux import cgroup2, cgroup_files, proc
-from labkit.linux.held import Held
+from labkit.linux.open_files import OpenFiles
 from labkit.top import finding
 from labkit.top.finding import Found
 from labkit.top.rates import Look, Row, row
@@ -58,7 +58,7 @@ def _counted(found: Found) -> tuple[int, Look]:
         raise LookupError(new)
     files = [(name, f"{new}/{name}") for name in (*cgroup_files.COUNTERS, *_LIMITS)]
     files += [(name, f"{path}/{name}") for path in old for name in (*_OLD_COUNTERS, *_OLD_LIMITS)]
-    with Held(files) as held:
+    with OpenFiles(files) as held:
         at, texts = time.time(), held.texts()
     memory = texts.get("memory.max") or from_v1.limit("memory.max", texts)
     sample = Sample(at, Usage.parse(texts))

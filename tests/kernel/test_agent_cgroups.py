@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from labkit import Lab, doctor
-from labkit.linux import cgroup2, proc
+from labkit.agent import delegation
+from labkit.cgroups import Limits
+from labkit.linux import cgroup2, hierarchies, mountinfo, proc
 
 pytestmark = pytest.mark.usefixtures("own_cgroups", "own_processes")
 
@@ -19,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("own_cgroups", "own_processes")
 @pytest.fixture
 def neighbour(nothing_is_left: None) -> Iterator[tuple[str, int]]:
     """A cgroup beside those of labs, with a group below it and a process in that; named as a lab's would be."""
-    own = cgroup2.own()
+    own = delegation.home()
     with subprocess.Popen(["sleep", "1000"]) as sleeper:
         try:
             path = cgroup2.make(own, f"labkit-lab-1-{sleeper.pid}")
@@ -32,8 +35,9 @@ def neighbour(nothing_is_left: None) -> Iterator[tuple[str, int]]:
 
 
 def tree() -> set[str]:
-    """Every cgroup below the one of this test process."""
-    return {path for path, _, _ in os.walk(cgroup2.own())}
+    """Every cgroup below the one in which labs are made, in all trees."""
+    tops = [delegation.home(), *(each.directory for each in hierarchies.read() if each.version == 1 and each.directory)]
+    return {path for top in tops for path, _, _ in os.walk(top)}
 
 
 def places(pid: int) -> list[tuple[int, str, str]]:
@@ -43,7 +47,7 @@ def places(pid: int) -> list[tuple[int, str, str]]:
 def test_a_lab_makes_one_below_its_starter_and_moves_nobody_else(lab: Lab, neighbour: tuple[str, int]) -> None:
     inner, sleeper = neighbour
     mine, theirs = places(os.getpid()), places(sleeper)
-    assert os.path.dirname(lab.info["cgroup"]) == cgroup2.own()
+    assert os.path.dirname(lab.info["cgroup"]) == delegation.home()
     web = lab.run("busybox", "sleep 1000", name="web", detach=True)
     lab.run("busybox", "true")
     assert web.running
@@ -62,12 +66,15 @@ def family(pid: int) -> Iterator[int]:
         yield from family(child)
 
 
+@pytest.mark.parametrize("limits", [None, Limits()], ids=["plain", "held"])
 @pytest.mark.parametrize("who", ["supervisor", "pid"])
-def test_a_burial_leaves_the_neighbours_alone(new_lab: Callable[[], Lab], neighbour: tuple[str, int], who: str) -> None:
+def test_a_burial_leaves_the_neighbours_alone(
+    new_lab: Callable[[], Lab], neighbour: tuple[str, int], who: str, limits: Limits | None
+) -> None:
     inner, sleeper = neighbour
     before = tree()
     lab = new_lab()
-    lab.run("busybox", "sleep 1000", detach=True)
+    lab.run("busybox", "sleep 1000", detach=True, limits=limits)
     os.kill(lab.info[who], signal.SIGKILL)
     if who == "supervisor":
         lab.backend.client.process.wait()
@@ -78,7 +85,7 @@ def test_a_burial_leaves_the_neighbours_alone(new_lab: Callable[[], Lab], neighb
     assert tree() == before
 
 
-def test_nothing_is_made_in_a_hierarchy_of_version_1(lab: Lab) -> None:
+def test_nothing_is_made_in_a_hierarchy_of_version_1_unless_limits_are_asked_for(lab: Lab) -> None:
     if cgroup2.mode() != "hybrid":
         pytest.skip(f"this machine has cgroup mode {cgroup2.mode()}: there is no version 1 to stay away from")
     container = lab.run("busybox", "sleep 1000", detach=True)
@@ -99,7 +106,7 @@ def test_a_dead_lab_host_gives_its_cgroup_back_at_once(lab: Lab) -> None:
 
 def test_without_a_place_for_a_cgroup_a_lab_has_none_and_says_why(new_lab: Callable[[], Lab]) -> None:
     """No room for one more cgroup here: cgroup.max.descendants(cgroup-v2.rst) is an administrator's way to say so."""
-    limit = Path(cgroup2.own(), "cgroup.max.descendants")
+    limit = Path(delegation.home(), "cgroup.max.descendants")
     limit.write_text("0")
     try:
         lab = new_lab()
@@ -115,3 +122,61 @@ def test_without_a_place_for_a_cgroup_a_lab_has_none_and_says_why(new_lab: Calla
         assert not proc.alive(host) or proc.stat(host).state == "Z"
     finally:
         limit.write_text("max")
+
+
+# delegation, in a cgroup that this test makes and marks as systemd marks what it leaves to others
+
+
+@pytest.fixture
+def delegated(nothing_is_left: None) -> Iterator[str]:
+    home = delegation.home()
+    path = cgroup2.make(home, f"labkit-test-{os.getpid()}")
+    try:
+        os.setxattr(path, "user.delegate", b"1")
+        yield path
+    finally:
+        cgroup2.kill(path, root=home)
+        cgroup2.remove(path, root=home)
+
+
+def told(cgroup: str, code: str) -> str:
+    """What Python says that is born in that cgroup, beside a shell that lives there as well."""
+    command = 'echo $$ >"$0/cgroup.procs"; sleep 100 & "$1" -c "$2"; kill $!; wait'
+    script = f"from labkit.agent import delegation; from labkit.linux import cgroup2; {code}"
+    done = subprocess.run(["sh", "-c", command, cgroup, sys.executable, script], capture_output=True, text=True)
+    assert done.stderr == ""
+    return done.stdout.replace(cgroup, "*").strip()
+
+
+def test_who_starts_jupyter_steps_aside_with_all_the_others(delegated: str) -> None:
+    code = f"print(delegation.step_aside(), cgroup2.own(), cgroup2.procs('{delegated}/jupyter')[2:] != [])"
+    assert told(delegated, code) == "*/jupyter */jupyter True"
+
+
+def test_labs_are_made_beside_the_leaf_and_hand_controllers_down(delegated: str) -> None:
+    assert told(delegated, "delegation.step_aside(); print(delegation.home())") == "*"
+    assert delegation.hand_down(delegated) == "", "nobody is in it any more"
+
+
+def test_where_others_live_in_it_labs_stay_in_the_leaf(delegated: str) -> None:
+    leaf = cgroup2.make(delegated, "jupyter")
+    with subprocess.Popen(["sleep", "1000"]) as stranger:
+        Path(delegated, "cgroup.procs").write_text(str(stranger.pid))
+        assert told(leaf, "print(delegation.home())") == "*"
+        stranger.kill()
+
+
+def test_what_nobody_delegated_is_left_as_it_is(delegated: str) -> None:
+    os.setxattr(delegated, "user.delegate", b"0")
+    assert (
+        told(delegated, "print(delegation.step_aside() or 'stayed', cgroup2.own(), delegation.home())") == "stayed * *"
+    )
+
+
+def test_the_top_of_the_machine_is_never_changed() -> None:
+    top = Path(next(mount.target for mount in mountinfo.read() if mount.type == "cgroup2" and mount.root == "/"))
+    before = top.joinpath("cgroup.subtree_control").read_text()
+    if top.joinpath("cgroup.type").exists():
+        pytest.skip("the top of the machine's tree is not to be seen from in here")
+    assert "administrator" in delegation.hand_down(str(top))
+    assert top.joinpath("cgroup.subtree_control").read_text() == before

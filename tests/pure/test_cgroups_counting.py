@@ -48,7 +48,7 @@ def test_version_1_is_read_in_the_same_words() -> None:
     used = Usage.parse(OLD)
     assert (used.cpu, used.user, used.system) == (2.5, 2.0, 0.5)
     assert (used.throttled, used.periods, used.periods_throttled) == (2.1, 30, 28)
-    assert (used.memory, used.memory_peak, used.swap) == (10 << 20, 64 << 20, 1 << 20)
+    assert (used.memory, used.memory_peak, used.swap) == (10 << 20, 64 << 20, 2 << 20)
     assert used.events == {"max": 3, "oom_kill": 1}
     assert (used.read, used.written) == (1 << 20, 1 << 20)
     assert (used.processes, used.refused) == (7, 2)
@@ -71,7 +71,7 @@ def test_a_file_that_is_not_there_is_unknown_and_not_zero(name: str) -> None:
 
 
 def test_swap_that_is_not_counted_is_unknown() -> None:
-    assert Usage.parse({"memory.stat": "cache 0\nswapcached 5\ntotal_swap 9\n"}).swap is None
+    assert Usage.parse({"memory.stat": "cache 0\nswapcached 5\ntotal_swapcached 9\n"}).swap is None
 
 
 def test_a_kernel_that_does_not_count_kills_says_so_with_none_of_them() -> None:

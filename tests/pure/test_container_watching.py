@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mount_tables import ROOT
 
 from labkit.cgroups.samples import Event, Sample
-from labkit.container import watching
 from labkit.container.watching import Counters
 from labkit.errors import AgentError
 
@@ -16,24 +16,27 @@ ALIVE = {"cgroup.events": "populated 1\nfrozen 0\n", "cpu.stat": "usage_usec 100
 
 
 class Cgroup:
-    """A directory that stands for h1/web, and what else the source asks."""
+    """A /proc in which process 42 is in a cgroup h1/web, the directory of that, and what else the source asks."""
 
-    def __init__(self, directory: Path, patch: pytest.MonkeyPatch) -> None:
-        self.directory = directory / "labkit-lab-1-99/h1/web"
+    def __init__(self, directory: Path) -> None:
+        self.proc, tree = directory / "proc", directory / "tree"
+        self.directory = tree / "labkit-lab-1-99/h1/web"
         self.directory.mkdir(parents=True)
-        self.line, self.state, self.asked = "0::/labkit-lab-1-99/h1/web", "S", 0
+        for name in ("self", "42"):
+            (self.proc / name).mkdir(parents=True)
+        (self.proc / "self/mountinfo").write_text(f"{ROOT}30 1 0:26 / {tree} rw - cgroup2 cgroup2 rw\n")
         self.kills: list[list[Any]] = []
+        self.asked = 0
+        self.lives("S", "0::/labkit-lab-1-99/h1/web\n")
         self.say(**ALIVE)
-        patch.setattr(watching.cgroup_files, "counters", lambda pid: self.files())
-        patch.setattr(watching.proc, "text", lambda pid, name: self.line)
-        patch.setattr(watching.proc, "stat", lambda pid: self)
+
+    def lives(self, state: str, lines: str) -> None:
+        (self.proc / "42/stat").write_text(f"42 (sh) {state} " + "0 " * 50)
+        (self.proc / "42/cgroup").write_text(lines)
 
     def say(self, **texts: str) -> None:
         for name, text in texts.items():
             (self.directory / name).write_text(text)
-
-    def files(self) -> list[tuple[str, str]]:
-        return [(path.name, str(path)) for path in self.directory.iterdir() if path.name != "cgroup.controllers"]
 
     def killed(self) -> dict[str, Any]:
         self.asked += 1
@@ -41,12 +44,12 @@ class Cgroup:
 
 
 @pytest.fixture
-def cgroup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cgroup:
-    return Cgroup(tmp_path, monkeypatch)
+def cgroup(tmp_path: Path) -> Cgroup:
+    return Cgroup(tmp_path)
 
 
 def source(cgroup: Cgroup, told: int = 0) -> Counters:
-    return Counters(42, cgroup.killed, told)
+    return Counters(42, cgroup.killed, told, str(cgroup.proc))
 
 
 def events(moment: list[Sample | Event]) -> list[Event]:
@@ -119,7 +122,7 @@ def test_a_lab_that_is_going_tells_no_names(cgroup: Cgroup) -> None:
         raise AgentError("the lab's supervisor has died")
 
     cgroup.say(**{"memory.events": "oom_kill 0\n"})
-    counters = Counters(42, dead, 0)
+    counters = Counters(42, dead, 0, str(cgroup.proc))
     counters.look(1.0)
     cgroup.say(**{"memory.events": "oom_kill 1\n"})
     assert events(counters.look(1.1)) == [Event("oom", 1.1)]
@@ -134,32 +137,34 @@ def test_who_moves_or_is_given_a_controller_is_found_again(cgroup: Cgroup) -> No
     counters.look(11.0)
     assert _processes(counters.look(11.1)) == 7
     cgroup.say(**{"memory.current": "4096\n"})
-    cgroup.line = "4:memory:/elsewhere\n" + cgroup.line
+    cgroup.lives("S", "4:memory:/elsewhere\n0::/labkit-lab-1-99/h1/web\n")
     counters.look(12.0)
     moment = counters.look(12.1)
     assert isinstance(moment[0], Sample) and moment[0].usage.memory == 4096
     counters.close()
 
 
-def test_the_dead_are_not_looked_for_elsewhere(cgroup: Cgroup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_dead_are_not_looked_for_elsewhere(cgroup: Cgroup) -> None:
     """Who has ended, and was not waited for, is at the root of each tree of version 1: what is counted there is not
     the container's."""
     counters = source(cgroup)
-    cgroup.line, cgroup.state = "4:memory:/\n" + cgroup.line, "Z"
+    cgroup.lives("Z", "4:memory:/\n0::/labkit-lab-1-99/h1/web\n")
     cgroup.say(**{"memory.current": "4096\n"})
-    for at in (10.0, 11.0, 12.0):
+    for at in (10.0, 11.0):
         moment = counters.look(at)
         assert isinstance(moment[0], Sample) and moment[0].usage.memory is None
-    gone = ProcessLookupError(3, "the process is gone")
-    monkeypatch.setattr(watching.proc, "text", lambda pid, name: _raise(gone))
-    assert events(counters.look(13.0)) == []
+    (cgroup.proc / "42/stat").unlink()
+    assert events(counters.look(12.0)) == []
     counters.close()
+
+
+def test_who_has_ended_already_has_no_counters(cgroup: Cgroup) -> None:
+    for name in ("cgroup", "stat"):
+        (cgroup.proc / "42" / name).unlink()
+    with pytest.raises(ProcessLookupError):
+        source(cgroup)
 
 
 def _processes(moment: list[Sample | Event]) -> int | None:
     assert isinstance(moment[0], Sample)
     return moment[0].usage.processes
-
-
-def _raise(error: Exception) -> str:
-    raise error

@@ -40,13 +40,13 @@ def test_a_cgroup_has_the_controllers_that_its_parent_hands_down() -> None:
     assert (
         str(cgroup_tree(V2))
         == """\
-cgroup   controllers   limits                processes
+cgroup   controllers, ↓ handed down  limits                processes
 /        ↓cpu ↓memory
-├─ c1    cpu memory    cpu.max 20000 100000  c1
-├─ c2    cpu memory    cpu.weight 300
-│  │     ↓memory       memory.max 1048576
-│  └─ a  memory                              c2
-└─ host  cpu memory                          init"""
+├─ c1    cpu memory                  cpu.max 20000 100000  c1
+├─ c2    cpu memory                  cpu.weight 300
+│  │     ↓memory                     memory.max 1048576
+│  └─ a  memory                                            c2
+└─ host  cpu memory                                        init"""
     )
 
 
@@ -93,15 +93,15 @@ def test_what_has_changed_is_marked_with_its_sign() -> None:
     assert (
         str(picture)
         == """\
-   cgroup   controllers          limits                                  processes
+   cgroup   controllers, ↓ handed down  limits                                  processes
 ~  /        ↓cpu ↓memory +↓pids
-~  ├─ c1    cpu memory +pids     ~ cpu.max 20000 100000 -> 25000 100000  +c1.1 -c1
-   │                             +pids.max 9
--  ├─ c2    -cpu -memory         -cpu.weight 300
-   │  │     -↓memory             -memory.max 1048576
--  │  └─ a  -memory                                                      -c2
-+  ├─ c3    +cpu +memory +pids                                           +c3
-   └─ host  cpu memory +pids                                             init"""
+~  ├─ c1    cpu memory +pids            ~ cpu.max 20000 100000 -> 25000 100000  +c1.1 -c1
+   │                                    +pids.max 9
+-  ├─ c2    -cpu -memory                -cpu.weight 300
+   │  │     -↓memory                    -memory.max 1048576
+-  │  └─ a  -memory                                                             -c2
++  ├─ c3    +cpu +memory +pids                                                  +c3
+   └─ host  cpu memory +pids                                                    init"""
     )
     assert {"+", "-", "~"} <= set(letters(picture.svg))
 

@@ -26,7 +26,7 @@ _ROOM = 8192  # bytes: two pages hold what the kernel says of a machine with a h
 _MORE = 1 << 20
 
 
-class Held:
+class OpenFiles:
     """The open files of (name, path), those that there are. Close it, or use it in a ``with``."""
 
     def __init__(self, files: Iterable[tuple[str, str]]) -> None:
