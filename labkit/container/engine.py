@@ -293,6 +293,8 @@ class Engine:
                 likely="it is in no cgroup of this lab that has controllers",
                 look="lab.run(..., limits=Limits())",
             )
+        if not changes:  # asking costs nothing, so that a panel may ask again and again
+            return before
         if self._gone(container) or not container.running:
             raise HostDied(f"container {container.name} has ended: it uses nothing any more", look="lab.run(...) again")
         if unknown := set(changes) - {each.name for each in fields(Limits)}:

@@ -8,8 +8,10 @@ See: Jupyter Enhancement Proposal 91, "Kernel subshells".
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 
 def in_turn(act: Callable[[], None]) -> None:
@@ -20,3 +22,28 @@ def in_turn(act: Callable[[], None]) -> None:
         from ipykernel.kernelbase import Kernel
 
         Kernel.instance().io_loop.add_callback(act)
+
+
+def later(seconds: float, act: Callable[[], None]) -> None:
+    """Do it on the main thread after so many seconds, between cells. Where no kernel runs nothing happens."""
+    if kernel := _kernel():
+        kernel.io_loop.add_callback(kernel.io_loop.call_later, seconds, act)
+
+
+class Cell(NamedTuple):
+    """A cell of a notebook, and which run of it this is."""
+
+    id: str
+    run: str
+
+
+def cell() -> Cell | None:
+    """The cell that runs, where the front end names its cells: JupyterLab, Notebook and VS Code do."""
+    parent = kernel.get_parent() if (kernel := _kernel()) else {}
+    known = parent.get("metadata", {}).get("cellId")
+    return Cell(known, parent["header"]["msg_id"]) if known else None
+
+
+def _kernel() -> Any:
+    ipython = sys.modules.get("IPython")
+    return getattr(ipython.get_ipython(), "kernel", None) if ipython else None

@@ -13,7 +13,7 @@ ARGUMENTS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 SECOND = 1000.0
-PLAYER = ".labkit-player:not(.labkit-card)"
+PLAYER = ".labkit-player:not(.labkit-card, .labkit-live)"
 
 #: a cell has run when its prompt had a star and has none any more; a stored number may be the new one as well
 _WATCH = """cell => {

@@ -106,6 +106,16 @@ def test_the_stage_has_more_contrast_than_is_asked_for():
         assert contrast(found[letters], found["--ground"]) >= 7, letters
 
 
+@pytest.mark.parametrize("name", AROUND)
+def test_the_lines_of_a_live_panel_and_their_names_stand_out(name):
+    ground = colours(name)["--ground"]
+    sheet = [body for body in rules("livepanel.css").values() if "--line-1" in body]
+    lines = sheet[2 if name == "stage" else 1 if "dark" in name else 0]
+    assert len(sheet) == 3
+    for n in range(1, 6):
+        assert contrast(rgb(lines[f"--line-{n}"]), ground) >= AA
+
+
 @pytest.mark.parametrize("kind", ["protan", "deutan"])
 @pytest.mark.parametrize("name", AROUND)
 def test_new_gone_and_changed_are_told_apart_by_sign_and_two_of_them_by_colour_too(name, kind):
@@ -135,7 +145,17 @@ def test_pictures_and_tables_have_ground_and_letters_of_one_theme(name):
 
 @pytest.mark.parametrize(
     "sheet",
-    ["player.css", "controls.css", "step.css", "panels.css", "cards.css", "terminal.css", "pictures.css", "tables.css"],
+    [
+        "player.css",
+        "controls.css",
+        "step.css",
+        "panels.css",
+        "cards.css",
+        "terminal.css",
+        "pictures.css",
+        "tables.css",
+        "livepanel.css",
+    ],
 )
 def test_no_colour_of_the_page_is_used_without_another_to_fall_back_on(sheet):
     text = assets.text(sheet)
