@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from labkit.cgroups.hold import Held
 from labkit.cgroups.limits import Limits
 from labkit.cgroups.usage import Usage
-from labkit.container import machine
 from labkit.container.container import Container
 from labkit.container.lacking import Lacking
+from labkit.container.machine import MachineUsage
 from labkit.learn.asking import Renewable
 from labkit.learn.bare import OnMachine
 from labkit.learn.judging import labels
@@ -37,11 +37,13 @@ _DISKS = "for d in /sys/block/*/device; do cat ${d%device}dev; done"  # those th
 class Metered(Renewable, OnMachine, Protocol):
     """A lab that runs containers and counts what they use."""
 
-    engine: Any
     lacking: Lacking
 
     def run(self, image: str, argv: str, *, name: str, limits: Limits, detach: bool) -> Container:
         """As `labkit.Lab.run`."""
+
+    def usage(self) -> MachineUsage:
+        """As `labkit.Lab.usage`."""
 
     def trees(self, held: Held) -> None:
         """Have the lab host see the trees of version 1."""
@@ -114,9 +116,9 @@ def compete(processes: Mapping[Container, int]) -> list[Cost]:
 
 def both_sides(lab: Metered, container: Container, argv: Sequence[str] | str) -> tuple[Cost, float]:
     """What a program costs the container, and the seconds for which the machine's CPUs were busy meanwhile."""
-    before = machine.usage(lab.engine).cpu
+    before = lab.usage().cpu
     spent = cost(container, argv)
-    return spent, machine.usage(lab.engine).cpu - before
+    return spent, lab.usage().cpu - before
 
 
 def visit(lab: Metered, container: Container, argv: Sequence[str]) -> Cost:
