@@ -70,7 +70,8 @@ def test_the_data(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
     assert (told["ok"], told["fixed"]) == (False, [])
     assert told["findings"][2] == {
         "group": "the notebook", "about": "images", "mark": "WRONG", "says": "none", "likely": "not built",
-        "remedy": "labkit image build x", "lessons": ["nb01", "nb02", "nb03", "nb04", "nb05", "nb06"], "cured by --fix": True,
+        "remedy": "labkit image build x", "cured by --fix": True,
+        "lessons": ["nb01", "nb02", "nb03", "nb04", "nb05", "nb06"],
     }  # fmt: skip
 
 
