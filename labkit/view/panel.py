@@ -50,8 +50,8 @@ _SCRIPTS = ("parts", "meters", "units", "marks", "chart", "knobs", "readings", "
 class Panel(anywidget.AnyWidget):
     """The widget of some containers. Its text says whom it shows, and what they may use.
 
-    `show` names charts (`still.CHARTS`); `minutes` are kept, and shown when one zooms out. Raises SpecError for what cannot
-    be shown.
+    `show` names charts (`still.CHARTS`); `minutes` are kept, and shown when one zooms out. Raises SpecError for what
+    cannot be shown.
     """
 
     _esm = ""
