@@ -204,7 +204,7 @@ def test_who_is_given_controllers_while_it_is_watched_is_found_with_them(lab: La
     ("limits", "work", "kind"),
     [
         (Limits(cpu=0.1), "while :; do :; done", "throttled"),
-        (Limits(pids=3), "(sleep 1000; true); sleep 1000", "refused"),
+        (Limits(pids=3), "((sleep 1000; true); true); sleep 1000", "refused"),
         (Limits(memory="16M"), EATER + "sleep 1000", "max"),
     ],
     ids=["throttled", "refused", "max"],

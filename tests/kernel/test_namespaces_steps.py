@@ -236,7 +236,7 @@ def test_loopback_is_down_at_birth_and_a_refusal_is_told(lab: Lab) -> None:
     lab.take(LoopbackUp(who="me"))
     assert any(isinstance(f, fact.Address) and f.ns == "net#2" and f.address == "127.0.0.1/8" for f in lab.facts("net"))
     lab.take(DropCapabilities(who="me", keep=()))
-    with pytest.raises(StepError, match=r"recvfrom.*EPERM"):
+    with pytest.raises(StepError, match=r"sendto.*EPERM"):
         lab.take(LoopbackUp(who="me"))
 
 

@@ -299,6 +299,16 @@ class TestPanel:
         again = panel.Panel(Pretended("web"))
         assert (first.ended, beside.ended, other.ended, again.ended) == (True, True, False, False)
 
+    def test_a_panel_that_could_not_be_made_leaves_the_one_before_in_its_cell(self, monkeypatch):
+        runs = [Cell("c", "1"), Cell("c", "2"), Cell("c", "3")]
+        monkeypatch.setattr(panel, "cell", lambda: runs.pop(0))
+        first = panel.Panel(Pretended("web"))
+        with pytest.raises(SpecError):
+            panel.Panel()
+        assert not first.ended
+        panel.Panel(Pretended("web"))
+        assert first.ended
+
     def test_a_slider_sets_the_limit_and_is_answered(self, sent):
         box = Pretended("web", limits=LIMITS)
         shown = panel.Panel(box)
