@@ -147,6 +147,6 @@ def count_disks(container: Container) -> None:
 
 
 def used(lab: Metered, who: str) -> Usage:
-    """What is counted in the cgroups of one of the lab's processes, by its name."""
+    """What is counted in the cgroups of one of the lab's processes, by its name; nothing of one that is not there."""
     pids = {name: int(pid) for pid, name in labels(lab).items()}
-    return Usage.parse(lab.backend.machine("counters", {who: pids[who]})[who])
+    return Usage.parse(lab.backend.machine("counters", {who: pids[who]})[who]) if who in pids else Usage()
