@@ -74,7 +74,7 @@ class Cost(Shown):
         return "system" if self.system > _MUCH * self.user else "both"
 
     def __str__(self) -> str:
-        told = [f"CPU {self.cpu:.2f} s, mostly {self.mostly}"]
+        told = [f"CPU {self.cpu:.2f} s" + (f", mostly {self.mostly}" if self.cpu >= 0.01 else "")]
         told += [f"memory {self.memory / MIB:+.1f} MiB"] if self.memory else []
         told += [f"{self.read / MIB:.1f} MiB read from disks"] if self.read else []
         return ", ".join(told)
