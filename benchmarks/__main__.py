@@ -23,9 +23,10 @@ PARTS = {
     "ready": "benchmarks.ready:ready",
     "walks": "benchmarks.walks:walks",
     "player": "benchmarks.player:player",
+    "livepanel": "benchmarks.livepanel:livepanel",
     "peers": "benchmarks.alone:alone",
 }
-BY_DEFAULT = ("starts", "limits", "watching", "many", "ready", "walks", "player")
+BY_DEFAULT = ("starts", "limits", "watching", "many", "ready", "walks", "player", "livepanel")
 
 
 def main() -> int:

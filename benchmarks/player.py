@@ -17,7 +17,7 @@ from benchmarks.measure import Timing
 from benchmarks.report import Goal, Part, timings
 
 if TYPE_CHECKING:
-    from browser.pages import Player
+    from browser.pages import Notebook, Player
 
 BOUND = 100
 PRESSES = 110  # of each button, whatever --rounds says: a p95 of less means nothing
@@ -38,7 +38,8 @@ def player(scratch: Path, rounds: int) -> Part:
         )
         return Part("the step player", (), [goal])
     seconds: dict[str, list[float]] = {"Next": [], "Back": []}
-    with opened(scratch) as shown:
+    with opened(scratch, CELL) as notebook:
+        shown = notebook.player()
         while len(seconds["Next"]) < max(PRESSES, rounds):
             for name, positions in (("Next", range(1, shown.total + 1)), ("Back", range(shown.total - 1, -1, -1))):
                 for position in positions:
@@ -58,8 +59,8 @@ def player(scratch: Path, rounds: int) -> Part:
 
 
 @contextmanager
-def opened(scratch: Path) -> Iterator[Player]:
-    """The player of a walk, on a page of a checkout of its own."""
+def opened(scratch: Path, cell: str) -> Iterator[Notebook]:
+    """A notebook whose first cell has run, on a page of a checkout of its own."""
     sys.path.insert(0, str(TESTS))
     from browser.checkout import Checkout
     from browser.pages import ARGUMENTS, Notebook
@@ -69,12 +70,12 @@ def opened(scratch: Path) -> Iterator[Player]:
     try:
         with sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
-            notebook = Notebook(server, browser.new_context(reduced_motion="reduce"), "player.ipynb")
-            notebook.write((CELL,))
+            notebook = Notebook(server, browser.new_context(reduced_motion="reduce"), "bench.ipynb")
+            notebook.write((cell,))
             notebook.open()
             notebook.wait_for_kernel()
             notebook.run(0)
-            yield notebook.player()
+            yield notebook
             browser.close()
     finally:
         server.stop()

@@ -14,6 +14,7 @@ See: jupyter_server "iopub_data_rate_limit"; JEP 91 "Kernel subshells".
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
@@ -23,6 +24,7 @@ from labkit.cgroups.samples import Event, Sample
 from labkit.view.gauges import SPAN, Gauges
 
 PAUSE = 0.1
+_LATER = 0.015  # seconds: samples are taken at every tenth of a second of time.monotonic(), and we come after them
 _TURN = 10  # pauses from turn to turn
 PIECE = 1200
 SILENCE = 15  # turns without a word from the page
@@ -141,13 +143,17 @@ class Feed(threading.Thread):
 
     def _go_on(self) -> None:
         ticks = 0
-        while not self._halt.wait(self._pause) and self._turns < SILENCE and not self._over():
+        while not self._halt.wait(self._until_next()) and self._turns < SILENCE and not self._over():
             self._tick()
             ticks += 1
             if ticks % _TURN == 0 and not self._turning:
                 self._turning = True
                 self._turn(self._turned)
         self._end(self._over())
+
+    def _until_next(self) -> float:
+        now = time.monotonic()
+        return ((now - _LATER) // self._pause + 1) * self._pause + _LATER - now
 
     def _turned(self) -> None:
         self._turns += 1

@@ -13,7 +13,7 @@ What the browser gets ten times a second is one message for all (`labkit.view.fe
 In JupyterLab these are heard while a cell runs (kernel subshells, JEP 91), and a slider acts at once; a front end
 without subshells delivers them when the cell has ended.
 
-A panel lives until its cell is run again, until `close`, until all it watches has ended, or until nobody has looked
+A panel lives until its cell is run again, until `end`, until all it watches has ended, or until nobody has looked
 at it for as long as it shows: then there is nothing left to be shown.
 
 See: https://github.com/leeoniya/uPlot, whose version 1.6.32 lies unchanged in `static/uplot` (MIT licence).
@@ -26,57 +26,31 @@ import time
 import weakref
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import anywidget
 import traitlets
 
 from labkit.cgroups.limits import Limits
-from labkit.cgroups.samples import Event, Sample
-from labkit.errors import LabError, SpecError
-from labkit.view import assets, describe, knobs, still
+from labkit.errors import LabError
+from labkit.steps import display
+from labkit.view import assets, describe, knobs, still, watched
 from labkit.view import theme as themes
-from labkit.view.feed import Feed, Json, Watch
+from labkit.view.feed import Feed, Json
 from labkit.view.player import VIEW, Bundle
 from labkit.view.turns import Cell, cell, in_turn, later
+from labkit.view.watched import Kept, Limited
 
-MOST = 10
 _CHANGES = 300  # of limits that are remembered: a slider that is pulled makes many
 _LOOK = 0.5  # seconds between two looks at the limits, which a cell may change
 _STYLE = "".join(assets.text(name) for name in ("uplot/uPlot.min.css", "player.css", "controls.css", "livepanel.css"))
-_SCRIPTS = ("parts.js", "meters.js", "units.js", "marks.js", "chart.js", "knobs.js", "readings.js", "livepanel.js")
-
-
-class Kept(Watch, Protocol):
-    """A watch that keeps what it has seen."""
-
-    @property
-    def samples(self) -> Sequence[Sample]:
-        """The last minutes."""
-
-    @property
-    def events(self) -> Sequence[Event]:
-        """What happened in them."""
-
-
-class Limited(Protocol):
-    """What can be watched and limited: a container."""
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-
-    def watch(self, *, hz: float) -> Kept:
-        """Begin to watch it."""
-
-    def limits(self, **changes: Any) -> Limits:
-        """Change some, and return all that are in force. Any thread may call it; without changes it costs nothing."""
+_SCRIPTS = ("parts", "meters", "units", "marks", "chart", "knobs", "readings", "source", "livepanel")
 
 
 class Panel(anywidget.AnyWidget):
     """The widget of some containers. Its text says whom it shows, and what they may use.
 
-    `show` names charts (`CHARTS`); `minutes` are kept, and shown when one zooms out. Raises SpecError for what cannot
+    `show` names charts (`still.CHARTS`); `minutes` are kept, and shown when one zooms out. Raises SpecError for what cannot
     be shown.
     """
 
@@ -84,40 +58,42 @@ class Panel(anywidget.AnyWidget):
     _css = ""
 
     names: traitlets.List[Any] = traitlets.List().tag(sync=True)
-    limits: traitlets.List[Any] = traitlets.List().tag(
-        sync=True
-    )  # by container: [{at, and what knobs.lines says}, …], oldest first
+    #: by container: [{at, and what knobs.lines says}, …], oldest first
+    limits: traitlets.List[Any] = traitlets.List().tag(sync=True)
     knobs: traitlets.List[Any] = traitlets.List().tag(sync=True)  # by container; none for a watch
     charts: traitlets.List[Any] = traitlets.List().tag(sync=True)
     minutes = traitlets.Float().tag(sync=True)
-    hz = traitlets.Float().tag(sync=True)
+    hz: traitlets.List[Any] = traitlets.List().tag(sync=True)  # by container
     ended = traitlets.Bool(False).tag(sync=True)
     theme = traitlets.Unicode().tag(sync=True)
     identity = traitlets.Unicode().tag(sync=True)
+    recorded = traitlets.Unicode().tag(sync=True)  # where and when; empty for a lab that is live
 
     def __init__(
         self, *of: Kept | Limited, minutes: float = 10, hz: float = 10, show: Sequence[str] = (), sliders: bool = True
     ) -> None:
-        _check(of, minutes, show)
+        watched.check(of, minutes, show)
         _replace(cell(), self)
-        self._watches = [thing.watch(hz=hz) if hasattr(thing, "watch") else thing for thing in of]
+        self._watches = [watched.watch(thing, hz) for thing in of]
         self._own = [watch for watch, thing in zip(self._watches, of, strict=True) if watch is not thing]
-        self._limited: list[Limited | None] = [cast(Limited, t) if _limits(t) is not None else None for t in of]
+        self._limited: list[Limited | None] = [cast(Limited, t) if watched.limits(t) is not None else None for t in of]
         self._feed: Feed | None = None
         self._guard = threading.Lock()
         self._looked = 0.0
         self._alone: object = None  # since when nobody looks
         self._output: Any = None
-        in_force = [_limits(thing) for thing in of]
+        in_force = [watched.limits(thing) for thing in of]
         super().__init__(
-            names=[thing.name for thing in of], minutes=float(minutes), hz=float(hz), charts=list(show or still.CHARTS),
+            names=[thing.name for thing in of], minutes=float(minutes), hz=[float(watch.hz) for watch in self._watches],
+            charts=list(show or still.CHARTS),
             limits=[[_told(limits or Limits())] for limits in in_force], theme=themes.current().name,
+            recorded=display.recorded(),
             knobs=[
                 [asdict(knob) for knob in knobs.knobs(limits)] if limits is not None and sliders else []
                 for limits in in_force
             ],
             # read when a panel is wanted, not when this module is imported
-            _esm=assets.text("uplot/uPlot.iife.min.js") + "\n" + assets.module(*_SCRIPTS),
+            _esm=assets.text("uplot/uPlot.iife.min.js") + "\n" + assets.module(*(f"{name}.js" for name in _SCRIPTS)),
             _css=_STYLE,
         )  # fmt: skip
         self.identity = self.model_id
@@ -127,6 +103,16 @@ class Panel(anywidget.AnyWidget):
 
     def end(self) -> None:
         """Watch no longer. What was seen stays, and can still be looked at. Safe to call twice."""
+        if self._stop() and self._output:
+            self._output.update(self._bundle(), raw=True)
+
+    def replaced(self) -> None:
+        """End it, and take it off the page."""
+        self._stop()
+        self.close()
+
+    def _stop(self) -> bool:
+        """Whether this was the first time."""
         with self._guard:
             first, self.ended = not self.ended, True
             if self._feed:
@@ -134,8 +120,7 @@ class Panel(anywidget.AnyWidget):
         if first:
             for watch in self._own:
                 watch.close()
-            if self._output:
-                self._output.update(self._bundle(), raw=True)
+        return first
 
     def figure(self) -> still.Still:
         """What it shows now as a figure that stays, and as text."""
@@ -171,7 +156,7 @@ class Panel(anywidget.AnyWidget):
     def _look(self) -> None:
         """Have the limits been changed?"""
         for number, container in enumerate(self._limited):
-            limits = _limits(container)
+            limits = watched.limits(container)
             told = _told(limits) if limits is not None else None
             known = self.limits[number]
             if told and told | {"at": 0} != known[-1] | {"at": 0}:
@@ -193,6 +178,7 @@ class Panel(anywidget.AnyWidget):
                 self._feed.stop()
             case {"op": "limit", "of": int(number), "name": str(name), "value": value, "id": ident}:
                 self.send({"done": ident, "error": self._change(number, name, value)})
+                self._look()
 
     def _attend(self, have: list[float]) -> None:
         """Somebody looks."""
@@ -209,7 +195,6 @@ class Panel(anywidget.AnyWidget):
         try:
             if container:
                 container.limits(**knobs.change(container.limits(), name, value))
-                self._look()
             return None
         except LabError as fault:
             return describe.error(fault)
@@ -236,9 +221,9 @@ class Panel(anywidget.AnyWidget):
 
     def _ipython_display_(self) -> None:
         """As output with a name, so that the figure can be put there when all is over."""
-        from IPython.display import display
+        from IPython.display import display as show
 
-        self._output = display(self._bundle(), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        self._output = show(self._bundle(), raw=True, display_id=True)  # type: ignore[no-untyped-call]
 
 
 _by_cell: dict[str, tuple[str, list[weakref.ref[Panel]]]] = {}
@@ -252,35 +237,9 @@ def _replace(where: Cell | None, panel: Panel) -> None:
     if run != where.run:
         for earlier in panels:
             if known := earlier():
-                known.end()
-                known.close()
+                known.replaced()
         panels = []
     _by_cell[where.id] = where.run, [*panels, weakref.ref(panel)]
-
-
-def _check(of: Sequence[object], minutes: float, show: Sequence[str]) -> None:
-    """Raise SpecError for what cannot be shown."""
-    if not 1 <= len(of) <= MOST:
-        raise SpecError(
-            f"a panel shows 1 to {MOST} containers, not {len(of)}",
-            likely="more lines than that nobody can tell apart" if of else "",
-            look="Panel(container, …)",
-        )
-    for thing in of:
-        if not hasattr(thing, "since") and not hasattr(thing, "watch"):
-            raise SpecError(f"{type(thing).__name__} cannot be watched", look="a container, or container.watch()")
-    if not 0 < minutes <= 60:
-        raise SpecError(f"minutes={minutes:g} is not between 0 and 60", look="minutes=10")
-    if unknown := [name for name in show if name not in still.CHARTS]:
-        raise SpecError(f"there is no chart {unknown[0]!r}", look=f"show={still.CHARTS}")
-
-
-def _limits(thing: Any) -> Limits | None:
-    """The limits in force; None for a watch, and for a container that was started without any, or has ended."""
-    try:
-        return thing.limits() if hasattr(thing, "limits") else None
-    except LabError:
-        return None
 
 
 def _told(limits: Limits) -> Json:

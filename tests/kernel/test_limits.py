@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from own_cgroups import outweigh
 
 from labkit import Lab
 from labkit.cgroups import Limits
@@ -22,6 +23,12 @@ from labkit.linux import hierarchies
 
 BUSY = ["sh", "-c", "while :; do :; done"]
 GROWING = "x=0123456789; while :; do x=$x$x; done"  # a string that doubles
+
+
+@pytest.fixture(scope="module", autouse=True)
+def others_wait(own_cgroup: str) -> None:
+    """Beside ten processes that want the CPU as well nobody would come to use up his quota."""
+    outweigh()
 
 
 def holds(lab: Lab, controller: str) -> bool:

@@ -18,7 +18,7 @@ from fake_watches import MIB, Pretended
 from labkit.cgroups.limits import Limits
 from labkit.cgroups.samples import Event, Sample
 from labkit.cgroups.usage import Usage
-from labkit.errors import SpecError
+from labkit.errors import ReplayError, SpecError
 from labkit.view import assets, feed, gauges, knobs, panel, still
 from labkit.view.turns import Cell
 
@@ -163,6 +163,13 @@ class TestFeed:
         assert page.feed.is_alive()
         page.feed.stop()
 
+    def test_it_comes_shortly_after_each_tenth_of_a_second_when_the_samples_are_there(self, clock):
+        waiting = feed.Feed([Pretended("web").watch()], send=None, turn=None, end=None)
+        for _ in range(20):
+            time.sleep(0.007)
+            then = time.monotonic() + waiting._until_next()
+            assert then % feed.PAUSE == pytest.approx(0.015, abs=0.01)
+
     def test_a_word_from_the_page_keeps_it_going(self, clock):
         page = Page(Pretended("web", clock=clock).watch())
         for _ in range(3 * feed.SILENCE):
@@ -198,6 +205,11 @@ class TestKnobs:
 
     def test_only_a_disk_that_is_named_in_the_limits_has_a_slider(self):
         assert not {"rbps", "wbps"} & {knob.name for knob in knobs.knobs(LIMITS)}
+
+
+def refused(*_, **__):
+    """As a lab that replays."""
+    raise ReplayError("nothing is live here")
 
 
 @pytest.fixture
@@ -320,6 +332,19 @@ class TestPanel:
         shown.end()
         assert box.watches[0].closed
 
+    def test_where_containers_are_recorded_there_is_nothing_to_watch_but_the_text_is_the_same(self, sent, monkeypatch):
+        live = Pretended("web", limits=LIMITS)
+        text = str(panel.Panel(live))
+        box = Pretended("web", limits=LIMITS)
+        monkeypatch.setattr(Pretended, "watch", refused)
+        shown = panel.Panel(box)
+        assert str(shown) == text and "image/png" not in shown._bundle()
+        shown._receive(shown, {"op": "hello", "have": []}, None)
+        soon(lambda: shown.ended)
+
+    def test_each_watch_has_its_own_rate(self):
+        assert panel.Panel(Pretended("web").watch(hz=20), Pretended("db"), hz=5).hz == [20, 5]
+
     def test_a_watch_has_no_sliders_and_no_limits(self):
         shown = panel.Panel(Pretended("web", limits=LIMITS).watch())
         assert shown.knobs == [[]]
@@ -371,7 +396,7 @@ METERS = """
 import { readFileSync } from "node:fs";
 import { Meters } from "./meters.mjs";
 const rows = (hex) => new DataView(Uint8Array.from(Buffer.from(hex, "hex")).buffer);
-const meters = new Meters(2, 10, 1);
+const meters = new Meters([10, 0.5], 1);
 const sent = JSON.parse(readFileSync(0));
 const told = sent.map(([hex, events]) => meters.take({ events }, rows(hex)).length);
 const words = (value) => value ?? String(value);
@@ -410,6 +435,10 @@ class TestMeters:
     def test_after_long_without_readings_the_line_is_broken(self, tmp_path):
         seen = self.take(tmp_path, ([self.row(1000.0), self.row(1002.0)], []))
         assert seen["cpu"][-2:] == ["null", 1] and "null" not in seen["cpu"][:-2]
+
+    def test_a_slow_watch_may_take_longer_before_its_line_is_broken(self, tmp_path):
+        seen = self.take(tmp_path, ([self.row(1000.0, 1), self.row(1002.0, 1), self.row(1009.0, 1)], []))
+        assert seen["other"].index("null") == 89
 
     def test_what_comes_twice_is_known(self, tmp_path):
         happened = [{"of": 0, "kind": "oom", "at": 1000.1, "count": 1, "victim": "dd", "pid": 1}]

@@ -1,73 +1,16 @@
-// The live panel. What the kernel tells is kept once for a page (`source`), however often the panel is shown there;
-// each view draws from it, and only while it can be seen.
+// The live panel. Each view draws from what the page knows (`source`), and only while it can be seen.
 
-import { h, lifeline, GONE } from "./parts.js";
-import { Meters } from "./meters.js";
+import { h, lifeline, recordedBadge, GONE } from "./parts.js";
 import { clock } from "./units.js";
 import { Chart } from "./chart.js";
 import { sliders } from "./knobs.js";
 import { readings } from "./readings.js";
+import { source } from "./source.js";
 
-const BEAT = 5000;
 const WINDOWS = [[15, "15 s"], [60, "1 min"], [180, "3 min"], [600, "10 min"], [1800, "30 min"], [3600, "60 min"]];
 const TOLD = { oom: "out of memory", refused: "fork refused", frozen: "frozen", thawed: "thawed", ended: "ended" };
 const BURST = 3; // seconds: what happens again within them is told in the same line
 const PER_SECOND = 4; // figures change so often; lines as often as there is something new
-
-/** What one page knows of a panel, and what it says to the kernel: that somebody looks. */
-function source(model) {
-  const meters = new Meters(model.get("names").length, model.get("hz"), model.get("minutes"));
-  const views = new Set();
-  const waiting = new Map();
-  let [beat, asked] = [null, 0];
-
-  function attend() {
-    const here = views.size > 0 && !document.hidden;
-    if (here && beat === null) {
-      model.send({ op: "hello", have: meters.have });
-      beat = setInterval(() => model.send({ op: "here", have: meters.have }), BEAT);
-    } else if (!here && beat !== null) {
-      clearInterval(beat);
-      beat = null;
-    }
-    if (!views.size) model.send({ op: "bye" });
-  }
-
-  function hear(message, buffers) {
-    if (message?.events) {
-      const fresh = meters.take(message, buffers[0]);
-      for (const view of views) view.news(fresh);
-    } else if (message?.done !== undefined) {
-      waiting.get(message.done)?.(message.error);
-      waiting.delete(message.done);
-    }
-  }
-
-  /** Set a limit; resolves to what went wrong, or null. */
-  const ask = (of, name, value) => new Promise((done) => {
-    asked += 1;
-    const id = `${Math.random().toString(36).slice(2, 8)}-${asked}`;
-    waiting.set(id, done);
-    model.send({ op: "limit", of, name, value, id });
-  });
-
-  model.on("msg:custom", hear);
-  document.addEventListener("visibilitychange", attend);
-  const close = () => {
-    clearInterval(beat);
-    document.removeEventListener("visibilitychange", attend);
-    model.off("msg:custom", hear);
-  };
-  const enter = (view) => {
-    views.add(view);
-    attend();
-  };
-  const leave = (view) => {
-    views.delete(view);
-    attend();
-  };
-  return { meters, ask, enter, leave, close };
-}
 
 function render({ model, el }, { meters, ask, enter, leave }) {
   const names = model.get("names");
@@ -134,7 +77,7 @@ function render({ model, el }, { meters, ask, enter, leave }) {
   const root = h("section", {
     class: "labkit-player labkit-live", "aria-label": `live panel of ${names.join(", ")}`,
     "data-lm-suppress-shortcuts": "true", keydown: (event) => event.stopPropagation(),
-  }, h("header", { class: "lv-head" }, title, state, tools), h("div", { class: "lv-scroll" }, table.node),
+  }, recordedBadge(model.get("recorded")), h("header", { class: "lv-head" }, title, state, tools), h("div", { class: "lv-scroll" }, table.node),
     h("div", { class: "lv-charts" }, charts.map((chart) => chart.node), h("div", {}, knobs.node, log)));
 
   // drawing
@@ -231,7 +174,7 @@ function render({ model, el }, { meters, ask, enter, leave }) {
 
   function onLimits() {
     knobs.follow();
-    draw(true);
+    draw();
   }
 
   // taking it away

@@ -7,13 +7,16 @@ export const COLUMNS = [
 const ROW = 8 + 4 * (COLUMNS.length + 1);
 
 export class Meters {
-  constructor(count, hz, minutes) {
+  /** `rates`: by container, how many readings a second there are. */
+  constructor(rates, minutes) {
+    const hz = Math.max(...rates);
     this.hz = hz;
+    this.patience = rates.map((rate) => Math.max(1.5, 2.5 / rate) * hz); // rows after which something is missing
     this.room = Math.ceil(60 * minutes * hz) + 1; // rows that are kept
     this.base = null; // the number of the first row: its time, times hz
     this.length = 0;
-    this.tables = Array.from({ length: count }, () => Object.fromEntries(COLUMNS.map((name) => [name, []])));
-    this.last = Array(count).fill(-Infinity);
+    this.tables = rates.map(() => Object.fromEntries(COLUMNS.map((name) => [name, []])));
+    this.last = rates.map(() => -Infinity);
     this.events = [];
     this.known = new Set();
   }
@@ -40,7 +43,7 @@ export class Meters {
     this.grow(number - this.base + 1);
     const table = this.tables[of];
     // undefined: no reading fell here, the line goes on; null: there was none for long, and it does not
-    const gap = number - this.last[of] > 1.5 * this.hz && this.last[of] >= this.base;
+    const gap = number - this.last[of] > this.patience[of] && this.last[of] >= this.base;
     COLUMNS.forEach((name, n) => {
       const read = value(n);
       if (gap) table[name][number - 1 - this.base] = null;
@@ -95,7 +98,7 @@ export class Meters {
   /** A value at a row or shortly before. */
   value(of, name, index) {
     const column = this.tables[of][name];
-    for (let at = index; at >= 0 && at > index - 1.5 * this.hz; at -= 1) {
+    for (let at = index; at >= 0 && at > index - this.patience[of]; at -= 1) {
       if (column[at] != null) return column[at];
     }
     return undefined;
