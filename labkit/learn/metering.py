@@ -74,7 +74,7 @@ class Cost(Shown):
         return "system" if self.system > _MUCH * self.user else "both"
 
     def __str__(self) -> str:
-        told = [f"CPU {self.cpu:.2f} s, mostly {self.mostly}"]
+        told = [f"CPU {self.cpu:.2f} s" + (f", mostly {self.mostly}" if self.cpu >= 0.01 else "")]
         told += [f"memory {self.memory / MIB:+.1f} MiB"] if self.memory else []
         told += [f"{self.read / MIB:.1f} MiB read from disks"] if self.read else []
         return ", ".join(told)
@@ -147,6 +147,6 @@ def count_disks(container: Container) -> None:
 
 
 def used(lab: Metered, who: str) -> Usage:
-    """What is counted in the cgroups of one of the lab's processes, by its name."""
+    """What is counted in the cgroups of one of the lab's processes, by its name; nothing of one that is not there."""
     pids = {name: int(pid) for pid, name in labels(lab).items()}
-    return Usage.parse(lab.backend.machine("counters", {who: pids[who]})[who])
+    return Usage.parse(lab.backend.machine("counters", {who: pids[who]})[who]) if who in pids else Usage()

@@ -24,7 +24,7 @@ from labkit.steps.step import Step
 from labkit.steps.trace import Taken
 
 BAKERY, RADIO = f"{ROOT}/bakery", f"{ROOT}/radio"
-COMPUTE = "timeout 1 md5sum /dev/zero"  #: in the program itself, and hardly in the kernel
+COMPUTE = 'timeout 1 sh -c "while :; do :; done"'  #: in the program itself, and hardly in the kernel
 COPY = "timeout 1 dd if=/dev/zero of=/dev/null bs=1M"  #: the other way round: the kernel fills memory with zeros
 FILM, PATH = 32, "/srv/film"  #: MiB, and where it lies
 RECORD = f"dd if=/dev/zero of={PATH} bs=1M count={FILM}"
@@ -227,7 +227,7 @@ WRONG_BILL = Fault(
         (place(f, "mixer") == "/radio" and _mixer_on_air(f))
         or not any((*seen.guests(f), seen.one(f, fact.Cgroup, path="/bakery")))
     ),
-    tools=["print(lab.snapshot('cgroup'))", "process_tree(lab)"],
+    tools=["print(lab.snapshot('cgroup'))", "cgroup_tree(lab)"],
     hints=[
         (lambda f: not seen.life(f, "bakery"), "the bakery is gone; it was not at fault, and is it still billed?"),
         (lambda f: not _mixer_on_air(f), _SILENT),
