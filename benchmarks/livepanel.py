@@ -39,8 +39,11 @@ from labkit.linux import hierarchies
 from labkit.view.panel import Panel
 lab = Lab()
 busy = ["sh", "-c", "while :; do :; done"]
-boxes = [lab.run("busybox", busy, detach=True, limits=Limits(cpu=0.02, memory="64M", pids=50)) for _ in range(10)]"""
-PANEL = "panel = Panel(*boxes[:{count}])\npanel"
+boxes = [lab.run("busybox", busy, detach=True, limits=Limits(cpu=0.02, memory="64M", pids=50)) for _ in range(10)]
+idle = lab.run("busybox", ["sleep", "10000"], detach=True, limits=Limits(cpu=1))"""
+PANEL = "panel = Panel({whom})\npanel"
+#: one that waits for its next period is frozen when it is over, and not before
+IDLE = "idle"
 WATCHED = "watches = [box.watch() for box in boxes[:{count}]]"
 CLOSED = "for watch in watches: watch.close()"
 #: as it is usually done: an inline figure, drawn anew and put in the place of the one before
@@ -67,7 +70,7 @@ while time.monotonic() < end:
     draw(); handle.update(Shown()); frames += 1; due += {pause}
     time.sleep(max(0, due - time.monotonic()))
 frames"""
-FREEZE = """trees = hierarchies.own(lab.engine.counted(boxes[0], lambda pid: pid))
+FREEZE = """trees = hierarchies.own(lab.engine.counted(idle, lambda pid: pid))
 [tree] = [each for each in trees if each.version == 2]
 frozen = []
 for turn in range({events}):
@@ -111,9 +114,9 @@ def livepanel(scratch: Path, rounds: int) -> Part:
     return Part("the live panel, beside matplotlib", [*table(head, rows), "", *timings(measured)], goals)
 
 
-def _shown(notebook: Notebook, count: int) -> int:
+def _shown(notebook: Notebook, whom: str) -> int:
     """The number of the cell that shows the panel."""
-    cell = notebook.add_cell(PANEL.format(count=count))
+    cell = notebook.add_cell(PANEL.format(whom=whom))
     notebook.run(cell)
     notebook.cell(cell).locator(".labkit-live").scroll_into_view_if_needed()
     notebook.page.wait_for_timeout(3000)
@@ -122,7 +125,7 @@ def _shown(notebook: Notebook, count: int) -> int:
 
 def _panel(notebook: Notebook, kernel: int, count: int) -> tuple[float, float]:
     """What kernel and browser take while it is on the screen, in percent of a core."""
-    cell = _shown(notebook, count)
+    cell = _shown(notebook, f"*boxes[:{count}]")
     shares = _spent(kernel, lambda: notebook.page.wait_for_timeout(1000 * SECONDS))
     notebook.clear(cell)
     notebook.run(notebook.add_cell("panel.end()"))
@@ -151,7 +154,7 @@ def _matplotlib(notebook: Notebook, kernel: int, count: int) -> tuple[float, flo
 
 def _marks(notebook: Notebook) -> Timing:
     """From a change of cgroup.freeze to the frame in which it is marked."""
-    cell = _shown(notebook, 1)
+    cell = _shown(notebook, IDLE)
     root = notebook.cell(cell).locator(".labkit-live")
     root.evaluate(MARKS)
     began = json.loads(notebook.run(notebook.add_cell(FREEZE.format(events=EVENTS))))

@@ -32,7 +32,7 @@ export const CHARTS = {
     flags: { refused: "refused" },
   },
   pressure: {
-    title: "Pressure", unit: "% of the time somebody waited for", factor: 1, least: 10, told: percent,
+    title: "Pressure", unit: "% of time, waiting for", factor: 1, least: 10, most: 100, told: percent,
     lines: [["waits_cpu", 1, [], "CPU"], ["waits_memory", 1, [7, 3], "memory"], ["waits_io", 1, [2, 3], "disk"]], limits: [],
     flags: {}, teeth: ["hardly anything else but waiting for memory", ["pressure"]],
   },
@@ -181,7 +181,7 @@ export class Chart {
     const settle = (need, before) => (need <= before && need > 0.4 * before ? before : round(need, spec.factor !== 1));
     const bars = names.filter((_, of) => visible(of)).length > 1 && this.bars.length; // they want a place of their own
     const share = bars ? (bars * bar(this.plot, this.panel.style, bars)) / this.plot.bbox.height : 0;
-    this.top = settle(Math.max(spec.least, (high * 1.1) / (1 - share)), this.top);
+    this.top = settle(Math.max(spec.least, Math.min((high * 1.1) / (1 - share), spec.most ?? Infinity)), this.top);
     this.floor = spec.lines[1]?.[1] < 0 ? -settle(Math.max(spec.least, -low * 1.1), -this.floor) : 0;
   }
 
