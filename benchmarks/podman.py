@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -19,7 +20,8 @@ class Podman:
     """A podman of this benchmark's. Use it in a ``with``; raises Absent where it does not work."""
 
     def __init__(self, scratch: Path, tree: Path) -> None:
-        self.tree, self.parent = tree, f"labkit-bench-{os.getpid()}"
+        self.parent = f"labkit-bench-{os.getpid()}"
+        self.tree = shutil.copytree(tree, scratch / "podman-tree", symlinks=True)  # it writes into its root file system
         places = {"--root": "root", "--runroot": "run", "--tmpdir": "tmp", "--network-config-dir": "net"}
         self.command = [program_path("podman"), "--cgroup-manager", "cgroupfs", "--storage-driver", "vfs"]
         self.command += ["--events-backend", "file"]

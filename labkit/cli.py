@@ -99,6 +99,10 @@ def _agent_command(args: argparse.Namespace) -> int:
 
 
 def _top(args: argparse.Namespace) -> int:
+    if sys.platform != "linux":
+        from labkit.errors import LabError
+
+        raise LabError("a lab runs on Linux, and this is none", look="labkit up --replay shows recorded ones")
     from labkit.top import main as top
 
     return top(once=args.once, as_json=args.json, order=args.sort)

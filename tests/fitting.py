@@ -21,6 +21,10 @@ def refused(lab: Lab, plan: Plan) -> str:
     for step in plan:
         if _in_cgroups(step) and not lab.lacking.cgroups:
             return "no cgroup was delegated to who runs the tests"
+        if "bpf" in step.needs() and lab.rootless:
+            return "a rootless lab gives the kernel no program"
+        if "cgroup1:devices" in step.needs() and lab.info["controllers"].get("devices") != 1:
+            return "there is no tree of version 1 for devices"
         if isinstance(step, BuildDev) and not step.bind and lab.rootless:
             return "a rootless lab makes no devices"
         if isinstance(step, MapIds) and not all(lab.lacking.has_ids(*extent[1:]) for extent in step.uids):
@@ -36,6 +40,8 @@ def fitting(lab: Lab, plan: Plan) -> Plan:
     steps: list[Step] = []
     for step in plan:
         if "cgroup2" in step.needs() and not isinstance(step, Spawn) and not lab.lacking.cgroups:
+            continue
+        if {"bpf", "cgroup1:devices"} & {*step.needs()} and refused(lab, type(plan).of("", ("", [step]))):
             continue
         if isinstance(step, Spawn) and not lab.lacking.cgroups:
             steps.append(replace(step, cgroup=""))

@@ -25,6 +25,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+import own_cgroups
+
+from labkit.agent import delegation
 from labkit.linux import cgroup2
 from labkit.linux.constants.ioctls import SIOCGSKNS
 
@@ -91,7 +94,7 @@ def _processes(run: Path) -> dict[int, str]:
     """Our descendants, and those that have lost their parents since: pid to name."""
     found = dict.fromkeys(_descendants(os.getpid()))
     if in_own_cgroup():
-        found |= dict.fromkeys(pid for pid in cgroup2.procs(cgroup2.own()) if pid != os.getpid())
+        found |= dict.fromkeys(pid for pid in cgroup2.procs(delegation.home()) if pid != os.getpid())
     mark = b"LABKIT_RUN=" + os.fsencode(run)
     for name in _list("/proc"):
         if name.isdecimal() and int(name) != os.getpid() and int(name) not in found:
@@ -105,7 +108,7 @@ def _processes(run: Path) -> dict[int, str]:
 
 def in_own_cgroup() -> bool:
     """Whether conftest could give this process a cgroup of its own."""
-    return f"labkit-test-{os.getpid()}" in _read("/proc/self/cgroup")
+    return f"{own_cgroups.NAME}/jupyter" in _read("/proc/self/cgroup")
 
 
 def _descendants(pid: int) -> Iterator[int]:
@@ -169,8 +172,8 @@ def _rules() -> str:
 
 
 def _cgroups() -> list[str]:
-    """Our own cgroup and those below it."""
-    return [directory for directory, _, _ in os.walk(cgroup2.own())] if in_own_cgroup() else []
+    """Our own cgroups and those below them, in all trees."""
+    return own_cgroups.directories()
 
 
 def _below(run: Path) -> Iterator[str]:

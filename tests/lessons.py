@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 
 import pytest
@@ -9,6 +10,7 @@ from fitting import refused
 
 from labkit import Lab, learn
 from labkit.agent.subordinate import WANTED
+from labkit.cgroups.limits import Limits
 from labkit.learn.needs import Need
 from labkit.steps.fact import PROBES
 from labkit.steps.plan import Plan
@@ -27,6 +29,12 @@ def lab_has(lab: Lab, *needs: Need) -> None:
     """Skip the test where who runs it was not granted what a lesson needs: the doctor says so at the lesson's top."""
     if Need.CGROUP in needs and not lab.lacking.cgroups:
         pytest.skip("the lesson needs cgroups, and none was delegated to who runs the tests")
+    names = {"io" if name == "blkio" else name for name in lab.info["controllers"]}
+    wanted = {need.word.removeprefix("controller:") for need in needs if need.word.startswith("controller:")}
+    if not wanted <= names:
+        pytest.skip("the lesson needs controllers that this lab has not: " + ", ".join(sorted(wanted - names)))
+    if Need.PRESSURE in needs and not os.path.exists("/proc/pressure/cpu"):
+        pytest.skip("the lesson needs a kernel that counts who waits")
     if Need.IDS in needs and not all(lab.lacking.has_ids(*ids) for ids in WANTED):
         pytest.skip("the lesson needs more ids than this rootless lab has")
 
@@ -70,6 +78,8 @@ def keeps_its_models(lab: Lab, name: str) -> None:
         assert check.run(lab)
     for fault in lesson.faults:
         lab.reset()
+        if lab.lacking.cgroups:  # as with images: what has been made visible stays so
+            lab.trees(lab.lacking.hold(Limits()))
         before = lab.snapshot(*PROBES)
         fault.plant(lab)
         assert not fault.check(lab)

@@ -7,10 +7,12 @@ step is held to every promise as soon as it has an example, and fails until it h
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pkgutil import walk_packages
 
 import labkit
 from labkit.cgroups.change import EnterCgroup, Freeze, HandDown, KillCgroup, SetLimit
+from labkit.cgroups.devices import AllowDevices, AttachDeviceProgram, DetachDeviceProgram
 from labkit.cgroups.make import MakeCgroup, RemoveCgroup
 from labkit.container.joining import SpawnInside
 from labkit.linux.constants import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, SIGKILL
@@ -42,6 +44,8 @@ from labkit.namespaces.roots import ChangeDirectory, Chroot, DetachOldRoot, Esca
 from labkit.namespaces.signals import SignalPid
 from labkit.namespaces.spawn import Enter, Hold, Join, Spawn, Unshare
 from labkit.namespaces.users import BecomeUser, MapIds
+from labkit.network.links import AddAddress, MakeVeth, RemoveLink, SetLink
+from labkit.network.shaping import MakeHtb, RemoveQdisc, SetClass, ShapeLink
 from labkit.overlay.mount import MountOverlay
 from labkit.steps.plan import Plan
 from labkit.steps.step import Step
@@ -68,6 +72,7 @@ def _examples() -> Iterator[tuple[str, list[Step]]]:
     yield from _inside()
     yield from _processes()
     yield from _namespaces()
+    yield from _network()
 
 
 def _cgroups() -> Iterator[tuple[str, list[Step]]]:
@@ -78,6 +83,14 @@ def _cgroups() -> Iterator[tuple[str, list[Step]]]:
     yield "HandDown nothing", [made, HandDown(path=group, controllers=())]
     yield "EnterCgroup", [made, Spawn(child="me"), EnterCgroup(who="me", path=group)]
     yield "Freeze", [made, Spawn(child="me", cgroup=group), Freeze(path=group), Freeze(path=group, frozen=False)]
+    attached = AttachDeviceProgram(path=group, rules=("c 1:3 rwm", "c 136:* rw"))
+    yield "AttachDeviceProgram", [made, attached]
+    yield "AttachDeviceProgram again", [made, attached, AttachDeviceProgram(path=group, rules=())]
+    yield "DetachDeviceProgram", [made, attached, DetachDeviceProgram(path=group)]
+    old = "/run/cgroup1/devices/g"
+    yield "AllowDevices", [MakeCgroup(path=old), AllowDevices(path=old, rules=("c 1:3 rwm", "b *:* m"))]
+    older = AllowDevices(path=f"{old}2", rules=("c 1:3 r",))
+    yield "AllowDevices again", [MakeCgroup(path=f"{old}2"), older, AllowDevices(path=f"{old}2", rules=())]
     yield "KillCgroup", [made, Spawn(child="me", cgroup=group), Exec(who="me", argv=SLEEP), KillCgroup(path=group)]
 
 
@@ -216,6 +229,36 @@ def _namespaces() -> Iterator[tuple[str, list[Step]]]:
                           SpawnInside(who="joiner", pid=3, child="inner", namespaces=("uts", "pid"))]  # fmt: skip
 
 
+def _pair(name: str) -> list[Step]:
+    """A process with a link in a network namespace of its own, the other end of which is `name`."""
+    macs = {"mac": "02:00:0a:09:00:01", "peer_mac": "02:00:0a:09:00:02"}
+    return [Spawn(child="me", namespaces=("net",)), MakeVeth(name=name, target="me", **macs)]
+
+
+def _network() -> Iterator[tuple[str, list[Step]]]:
+    yield "MakeVeth", _pair("veth0")
+    yield "RemoveLink", [*_pair("veth1"), RemoveLink(name="veth1")]
+    yield "RemoveLink at the other end", [*_pair("veth2"), RemoveLink(who="me", name="eth0")]
+    yield "SetLink up", [*_pair("veth3"), SetLink(who="me", name="eth0")]
+    address = AddAddress(who="me", link="eth0", address="10.9.0.2/24")
+    yield "SetLink down", [*_pair("veth4"), SetLink(who="me", name="eth0"), address,
+                           SetLink(who="me", name="eth0", up=False)]  # fmt: skip
+    yield "AddAddress", [*_pair("veth5"), SetLink(who="me", name="eth0"), address]
+    yield "AddAddress to one that is down", [*_pair("veth6"), AddAddress(link="veth6", address="10.9.6.1/30")]
+    away = replace(address, remove=True)
+    yield "AddAddress, remove", [*_pair("veth7"), SetLink(who="me", name="eth0"), address, away]
+    bucket = ShapeLink(who="me", link="eth0", rate=8_000_000, burst=16384, limit=66384)
+    yield "ShapeLink", [*_pair("veth8"), bucket]
+    yield "ShapeLink in the lab host", [*_pair("veth9"), bucket, replace(bucket, who="host", link="veth9", rate=10**9)]
+    yield "ShapeLink anew", [*_pair("veth10"), bucket, replace(bucket, rate=100_000, burst=1514, limit=1514)]
+    yield "RemoveQdisc", [*_pair("veth11"), bucket, RemoveQdisc(who="me", link="eth0")]
+    tree = MakeHtb(who="me", link="eth0", default="20")
+    one = SetClass(who="me", link="eth0", handle="1:20", rate=4_000_000, ceil=8_000_000, burst=16384)
+    yield "MakeHtb", [*_pair("veth12"), tree]
+    yield "SetClass", [*_pair("veth13"), tree, one]
+    yield "SetClass anew", [*_pair("veth14"), tree, one, replace(one, rate=1_000_000)]
+
+
 #: kinds that need more than a lab host: this one a terminal as standard input
 NEED_MORE = {TakeTerminal}
 EXAMPLES = tuple(Plan.of(name, (name, steps)) for name, steps in _examples())
@@ -223,8 +266,9 @@ EXAMPLES = tuple(Plan.of(name, (name, steps)) for name, steps in _examples())
 
 def kinds_without_example() -> set[str]:
     """Names of the step classes of labkit that no example ends with."""
+    rooms = ("namespaces", "overlay", "cgroups", "network", "container")
     for module in walk_packages(labkit.__path__, "labkit."):
-        if module.name.startswith(("labkit.namespaces.", "labkit.overlay.", "labkit.cgroups.", "labkit.container.")):
+        if module.name.startswith(tuple(f"labkit.{room}." for room in rooms)):
             __import__(module.name)
     shown = {type(plan[-1]) for plan in EXAMPLES} | NEED_MORE
     return {kind.__name__ for kind in _kinds(Step) if not kind.__name__.startswith("_") and kind not in shown}

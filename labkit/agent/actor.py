@@ -15,10 +15,11 @@ import fcntl
 import gc
 import os
 import socket
+import sys
 from types import MappingProxyType
 
 from labkit.agent import init, wire
-from labkit.linux import syscalls, titles
+from labkit.linux import answers, syscalls, titles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     Calls = list[list[Any]]
     Rows = list[list[Any]]
 
+_NO_LINKS: Mapping[int, int] = MappingProxyType({})
 _WIRE = 3  # a newborn's wire; 0 to 2 are its standard streams and nothing else is open
 
 
@@ -38,10 +40,12 @@ class Born(Exception):
         self.name, self.message, self.fds = name, message, fds
 
 
-def resolve(value: Any, returned: list[int], fds: dict[str, int], pids: dict[str, int]) -> Any:
+def resolve(
+    value: Any, returned: list[int], fds: dict[str, int], pids: dict[str, int], links: Mapping[int, int] = _NO_LINKS
+) -> Any:
     """A value from the wire, its references resolved, as `labkit.linux.syscalls.invoke` takes it."""
     if isinstance(value, list):
-        return [resolve(item, returned, fds, pids) for item in value]
+        return [resolve(item, returned, fds, pids, links) for item in value]
     if not isinstance(value, dict):
         return value
     ((tag, inner),) = value.items()
@@ -53,9 +57,17 @@ def resolve(value: Any, returned: list[int], fds: dict[str, int], pids: dict[str
         return fds[inner]
     if tag == "pid":
         return pids[inner]
+    if tag == "index":
+        return links[inner]
     if tag == "joined":
         return "".join(str(resolve(part, returned, fds, pids)) for part in inner)
+    if tag == "packed":
+        return b"".join(_bytes(resolve(part, returned, fds, pids, links)) for part in inner)
     return {key: resolve(item, returned, fds, pids) for key, item in inner.items()}
+
+
+def _bytes(part: bytes | int) -> bytes:
+    return part.to_bytes(4, sys.byteorder, signed=True) if isinstance(part, int) else part
 
 
 class Actor:
@@ -77,6 +89,7 @@ class Actor:
         """
         rows: Rows = []
         returned: list[int] = []
+        links: dict[int, int] = {}
         quiet = message.get("quiet", False)
         for name, args, keep, tolerate in message["calls"]:
             if name == "execve" and not quiet:  # if it succeeds there will be nobody left to report the calls before it
@@ -84,12 +97,17 @@ class Actor:
             try:
                 if name in self.refuses:
                     raise ValueError(self.refuses[name])
-                value, error, spent, out = syscalls.invoke(name, tuple(resolve(args, returned, self.fds, self.pids)))
+                words = resolve(args, returned, self.fds, self.pids, links)
+                value, error, spent, out = syscalls.invoke(name, tuple(words))
             except (KeyError, TypeError, ValueError, IndexError) as fault:
                 rows.append([-1, errno.EINVAL, 0, {"refused": f"{type(fault).__name__}: {fault}"}])
                 break
             if name == "clone3" and value == 0:
                 raise Born(keep, message, fds)
+            if name == "recvfrom" and isinstance(out, bytes):
+                error = error or answers.refusal(out)  # netlink says no in what it answers, not by errno
+                if link := answers.link_in(out):
+                    links[len(returned)] = link
             returned.append(value)
             rows.append([value, error, spent, wire.pack(out)])
             if error and error not in tolerate:

@@ -18,7 +18,7 @@ import socket
 
 from labkit.agent import look_files
 from labkit.agent.scene import Scene
-from labkit.linux import cgroup_files, nsfs, ports, proc, syscalls
+from labkit.linux import bpf, cgroup_files, nsfs, ports, proc, syscalls
 from labkit.linux.constants import CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWUTS
 
 TYPE_CHECKING = False
@@ -233,6 +233,8 @@ def _cgroup(scene: Scene) -> tuple[list[Row], list[int]]:
             path = f"{words}:{directory[len(top) :] or '/'}".removeprefix(":")  # as lscgroup(1) writes it
             rows.append({"path": path})
             limits = cgroup_files.limits_v1(directory, top) if words else cgroup_files.limits(directory)
+            if not words and (programs := bpf.device_programs(directory)):  # these stand in no file
+                limits["devices"] = " ".join(programs)
             rows += [{"path": path, "file": name, "value": value} for name, value in limits.items()]
     return rows, []
 

@@ -28,12 +28,18 @@ _TWO_WORDS = frozenset(("buf", "out")) | structs.SIZED
 
 
 class Ready:
-    """One call as machine words, but for those that hold the name (`holes`) or what an earlier call returned."""
+    """One call as machine words, but for those that hold the name (`holes`) or what an earlier call returned.
+
+    A structure that holds the latter can be made only when it is known: `late` are then the call and its arguments.
+    """
 
     def __init__(self, name: str, args: list[Any], hole: str) -> None:
         kinds = [kind for _, kind, _ in signature(name).parameters]
         self.holes: list[tuple[int, bytes, bool]] = []  # position, text, and whether the length follows
         self.earlier: list[tuple[int, int]] = []  # position, number of the call
+        self.late = (name, args) if any(_waits(value) for value in args) else None
+        if self.late:
+            return
         known = list(args)
         for index, value in enumerate(args):
             position = index + sum(kind in _TWO_WORDS for kind in kinds[:index])
@@ -70,6 +76,8 @@ class Prepared:
         self.calls, self.hole, self._hole = calls, hole, os.fsencode(hole)
         self.before = [None if name == "clone3" else Ready(name, args, hole) for name, args, _, _ in calls]
         self.then = [Ready(name, args, hole) for name, args, _, _ in then]
+        if any(ready.late for ready in self.then):
+            raise ValueError("a child of a volley fills in no structure")
         self.volley = Volley(_FIRST + len(then))
         for stream in range(_STREAMS):
             self.volley.put(stream, "dup3", syscalls.prepare("dup3", (0, stream, 0))[1:])
@@ -93,16 +101,22 @@ class Prepared:
                 value, error, out = self._fire(resolve(args[0], [row[0] for row in rows], {}, {}), raw, streams)
                 pid = max(value, 0)
             else:
-                words = list(ready.words)
-                for position, word in ready.named(self._hole, raw):
-                    words[1 + position] = word
-                for position, earlier in ready.earlier:
-                    words[1 + position] = ctypes.c_long(rows[earlier][0])
-                value, error = syscalls.enter(words)
+                value, error = syscalls.enter(self._words(ready, raw, [row[0] for row in rows]))
             rows.append([value, error, 0, out])
             if error and error not in tolerate:
                 break
         return rows, pid
+
+    def _words(self, ready: Ready, name: bytes, returned: list[int]) -> list[Any]:
+        if ready.late:
+            call, args = ready.late
+            return syscalls.prepare(call, tuple(resolve(args, returned, {}, {})))
+        words = list(ready.words)
+        for position, word in ready.named(self._hole, name):
+            words[1 + position] = word
+        for position, earlier in ready.earlier:
+            words[1 + position] = ctypes.c_long(returned[earlier])
+        return words
 
     def _fire(self, clone: dict[str, int], name: bytes, streams: list[int]) -> tuple[int, int, Rows | None]:
         for stream, fd in enumerate(streams):
@@ -121,6 +135,11 @@ class Prepared:
 
 def _is(value: Any, tag: str) -> bool:
     return isinstance(value, dict) and tag in value
+
+
+def _waits(value: Any) -> bool:
+    """Whether it is a structure with a field that an earlier call of the same step returns."""
+    return _is(value, "struct") and any(_is(field, "ret") for field in value["struct"].values())
 
 
 def fill(value: Any, hole: str, name: str) -> Any:

@@ -6,7 +6,8 @@ nothing, but its sockets close, and everybody who talked to it knows at once.
 
 A datagram has to fit into the socket's buffer whole (about 200 kB); what is larger travels in a
 memfd, as one more descriptor. Bytes and references are tagged: ``{"b": latin-1 text}``,
-``{"ret": 0}``, ``{"fd": "image"}``, ``{"pid": "c1"}``, ``{"joined": ["/proc/", {"pid": "c1"}]}``, ``{"struct": {…}}``.
+``{"ret": 0}``, ``{"fd": "image"}``, ``{"pid": "c1"}``, ``{"joined": ["/proc/", {"pid": "c1"}]}``, ``{"index": 3}``,
+``{"packed": [{"b": "…"}, {"index": 3}]}``, ``{"struct": {…}}``.
 
 See: unix(7) "SOCK_SEQPACKET", "SCM_RIGHTS"; memfd_create(2).
 """
@@ -87,7 +88,7 @@ def pack(value: Any) -> Any:
         return {"b": value.decode("latin-1")}
     if isinstance(value, dict):
         return {"struct": {key: pack(item) for key, item in value.items()}}
-    if hasattr(value, "_fields"):  # Ret, Fd, Pid, Joined
+    if hasattr(value, "_fields"):  # Ret, Fd, Pid, Joined, Index, Packed
         return {type(value).__name__.lower(): pack(value[0])}
     if isinstance(value, (list, tuple)):
         return [pack(item) for item in value]

@@ -5,8 +5,10 @@ The other way than `labkit.cgroups.translation`: limits are written, and counter
     >>> dict(to_v2("cpuacct.usage", "1500000\n"))
     {'cpu.stat': 'usage_usec 1500\n'}
 
-Swap is a line of memory.stat: what memory.memsw.usage_in_bytes tells is memory and swap together, and the difference
-of two files that are read one after the other would be swap that never was.
+Where there is to be no swap, the limit on memory and swap together is met first: so often memory.max was met as both
+files of failures say (a Linux 6.18 leaves that of memory.memsw at 0, and only its victims tell). Swap is a line of
+memory.stat, that with total_, which has what is below, too: the difference of memory.memsw.usage_in_bytes and
+memory.usage_in_bytes, which are read one after the other, would be swap that never was.
 
 See: the kernel's admin-guide/cgroup-v1/ cpuacct.rst, memory.rst, blkio-controller.rst, scheduler/sched-bwc.rst.
 """
@@ -20,6 +22,7 @@ _SAME = {
     "memory.usage_in_bytes": ("memory.current", ""),
     "memory.max_usage_in_bytes": ("memory.peak", ""),
     "memory.failcnt": ("memory.events", "max "),
+    "memory.memsw.failcnt": ("memory.events", "max "),
 }
 _NANOSECONDS = {"cpuacct.usage": "usage_usec", "cpuacct.usage_user": "user_usec", "cpuacct.usage_sys": "system_usec"}
 _DISK = {"Read": "rbytes", "Write": "wbytes"}
@@ -37,7 +40,7 @@ def to_v2(name: str, text: str) -> Iterator[tuple[str, str]]:
     elif name == "memory.oom_control":
         yield "memory.events", "".join(f"{line}\n" for line in text.splitlines() if line.startswith("oom_kill "))
     elif name == "memory.stat":  # of version 2 it is not read
-        yield from [("memory.swap.current", swap)] if (swap := _value(text, "swap")) else ()
+        yield from [("memory.swap.current", swap)] if (swap := _value(text, "total_swap")) else ()
     elif name.startswith("blkio."):
         yield "io.stat", "".join(_disks(text))
     else:

@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from labkit.cgroups.change import EnterCgroup, HandDown, SetLimit
+from labkit.cgroups.devices import EVERYTHING, AllowDevices, AttachDeviceProgram, DetachDeviceProgram
 from labkit.cgroups.limits import Limits
 from labkit.cgroups.make import MakeCgroup
 from labkit.cgroups.places import ROOT, ROOT_V1
@@ -36,16 +37,23 @@ _METERS = ("cpu", "cpuacct", "memory", "blkio", "pids", "io")
 
 @dataclass(frozen=True)
 class Trees:
-    """Where a lab has its controllers: those of version 2, and the trees of version 1, named by what they have."""
+    """Where a lab has its controllers: those of version 2, and the trees of version 1, named by what they have.
+
+    `programs` is whether it may give the kernel a program, which takes the rights of the machine's root.
+    """
 
     v2: tuple[str, ...] = ()
     v1: tuple[str, ...] = ()
     lacking: str = ""
+    programs: bool = True
 
     @classmethod
-    def of(cls, controllers: Mapping[str, int], trees: Iterable[str], lacking: str = "") -> Trees:
+    def of(
+        cls, controllers: Mapping[str, int], trees: Iterable[str], lacking: str = "", *, programs: bool = True
+    ) -> Trees:
         """From what the agent says of its machine."""
-        return cls(tuple(sorted(name for name, version in controllers.items() if version == 2)), tuple(trees), lacking)
+        version_2 = tuple(sorted(name for name, version in controllers.items() if version == 2))
+        return cls(version_2, tuple(trees), lacking, programs)
 
     def tree(self, controller: str) -> str:
         """The tree of version 1 that has it; empty where none has."""
@@ -56,12 +64,14 @@ class Trees:
 class Held:
     """The cgroups of a container beside its plain one of version 2: `trees` of version 1, and a line for each limit.
 
-    A line is (directory of the tree, file, text). `controllers` are those of version 2 to be handed down.
+    A line is (directory of the tree, file, text). `controllers` are those of version 2 to be handed down. `devices` is
+    (directory of the tree, rules), without rules where all devices are to be allowed again; None if nobody asked.
     """
 
     controllers: tuple[str, ...] = ()
     trees: tuple[str, ...] = ()
     lines: tuple[tuple[str, str, str], ...] = ()
+    devices: tuple[str, tuple[str, ...] | None] | None = None
 
     def making(self, name: str) -> Iterator[Step]:
         """The steps that make the cgroups of container `name` and set its limits; nobody is in them yet."""
@@ -71,10 +81,19 @@ class Held:
             yield MakeCgroup(path=path)
         yield from self.setting(name)
 
-    def setting(self, name: str) -> Iterator[SetLimit]:
+    def setting(self, name: str) -> Iterator[Step]:
         """Those that set its limits."""
         for top, file_, text in self.lines:
             yield SetLimit(path=f"{top}/{name}", file=file_, value=text)
+        if self.devices is not None:
+            top, rules = self.devices
+            path = f"{top}/{name}"
+            if top != ROOT:
+                yield AllowDevices(path=path, rules=(EVERYTHING,) if rules is None else rules)
+            elif rules is None:
+                yield DetachDeviceProgram(path=path)
+            else:
+                yield AttachDeviceProgram(path=path, rules=rules)
 
     def joining(self, name: str, who: str) -> Iterator[Step]:
         """The steps by which process `who`, born in the cgroup of version 2, enters those of version 1."""
@@ -94,11 +113,14 @@ def hold(limits: Limits, trees: Trees) -> Held:
     """What `limits` come to with these trees. Raises SpecError for a limit that nobody here can hold."""
     placed = tuple(_placed(limits.lines(), trees, dict(limits.lines())))
     own = {file_.partition(".")[0] for top, file_, _ in placed if top == ROOT}
-    used = {top.removeprefix(f"{ROOT_V1}/") for top, _, _ in placed if top != ROOT}
+    devices = _devices(limits, trees)
+    tops = [top for top, _, _ in placed] + ([devices[0]] if devices else [])
+    used = {top.removeprefix(f"{ROOT_V1}/") for top in tops if top != ROOT}
     return Held(
         controllers=tuple(name for name in trees.v2 if name in own | {*_METERS}),
         trees=tuple(words for words in trees.v1 if words in used or {*words.split(",")} & {*_METERS}),
         lines=placed,
+        devices=devices,
     )
 
 
@@ -111,7 +133,38 @@ def change(before: Limits, after: Limits, trees: Trees) -> Held:
         rest = [line for line in lines if line not in both]
         up = _bytes(all_of_it.get("memory.max")) > _bytes(dict(before.lines()).get("memory.max"))
         lines = [*both, *rest] if up else [*rest, *both]
-    return Held(lines=tuple(_placed(lines, trees, all_of_it)))
+    return Held(lines=tuple(_placed(lines, trees, all_of_it)), devices=_other_devices(before, after, trees))
+
+
+def _devices(limits: Limits, trees: Trees) -> tuple[str, tuple[str, ...] | None] | None:
+    """The tree in charge of devices, and the rules; None without. Version 1 has a controller, version 2 programs."""
+    if (rules := limits.device_rules()) is None:
+        return None
+    if tree := trees.tree("devices"):
+        return f"{ROOT_V1}/{tree}", rules
+    if not trees.programs:
+        raise SpecError(
+            "a rootless lab cannot say which devices a container may use",
+            likely="version 2 wants a BPF program for it, and takes one from root of the first user namespace only",
+            look="a rootless lab's containers have six harmless devices, and cannot make any: ls -l /dev",
+        )
+    return ROOT, rules
+
+
+def _other_devices(before: Limits, after: Limits, trees: Trees) -> tuple[str, tuple[str, ...] | None] | None:
+    """As `_devices`, for a container that is held to `before`; None where nothing changes."""
+    if before.device_rules() == after.device_rules():
+        return None
+    if (now := _devices(after, trees)) is None:
+        was = _devices(before, trees)
+        return was and (was[0], None)
+    if before.devices is None and now[0] != ROOT:
+        raise SpecError(
+            "the container was started without rules about devices, and is in no cgroup that could have some",
+            likely="version 1 has a tree for devices, which is joined at the start if it is needed",
+            look='lab.run(..., limits=Limits(devices=["a *:* rwm"])) allows all, until it is changed',
+        )
+    return now
 
 
 def _bytes(text: str | None) -> float:

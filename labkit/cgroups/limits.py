@@ -7,10 +7,10 @@ It becomes lines for files of version 2, and from these lines, where version 1 i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from labkit.cgroups import sizes
+from labkit.cgroups import device_rules, sizes
 from labkit.errors import SpecError
 from labkit.linux.cgroup_files import FRESH
 
@@ -38,6 +38,8 @@ class Limits:
     pids           processes and threads
     io             by disk: ``{"7:0": {"rbps": "1M", "wiops": 100}}``; io_weight: a share, 1 to 10000
     hugetlb        by size of page: ``{"2MB": "4M"}``
+    devices        those that may be used, and no others: ``["c 1:3 rwm", "c 136:* rw"]``, as type, numbers, and what
+                   of reading, writing and mknod(2) is allowed; ``[]`` is none at all. What is open stays open
 
     See: cgroups(7), the kernel's admin-guide/cgroup-v2.rst.
     """
@@ -55,13 +57,19 @@ class Limits:
     io: Mapping[str, Mapping[str, Size]] = field(default_factory=dict)
     io_weight: int | None = None
     hugetlb: Mapping[str, Size] = field(default_factory=dict)
+    devices: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         self.lines()
+        self.device_rules()
 
     def lines(self) -> tuple[tuple[str, str], ...]:
         """(file of version 2, what to write there), in the order in which it is written."""
         return (*self._cpu(), *self._memory(), *self._counts(), *self._io())
+
+    def device_rules(self) -> tuple[str, ...] | None:
+        """The rules about devices, for which version 2 has no file; None where all may be used."""
+        return None if self.devices is None else tuple(map(str, device_rules.parse(self.devices)))
 
     @property
     def controllers(self) -> tuple[str, ...]:

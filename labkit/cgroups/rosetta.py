@@ -29,6 +29,7 @@ from labkit.steps.display import Shown
 
 Texts = Mapping[str, str]
 NOTE = "in parentheses: translated, for the file is not there"
+NOTHING = "no value: none of its cgroups has the file"
 
 #: how the values of the two versions relate, where that is not "the same number"
 RELATIONS: Mapping[str, str] = {
@@ -37,7 +38,7 @@ RELATIONS: Mapping[str, str] = {
     "cpu.stat": "version 1 counts in nanoseconds; time and periods are in the files of two controllers there",
     "memory.max": f"no limit is max in version 2, -1 when written in version 1, and {NO_LIMIT} when read",
     "memory.swap.max": "version 1 limits memory and swap together: its number is memory.max + memory.swap.max",
-    "memory.swap.current": "memory.memsw.usage_in_bytes of version 1 is memory and swap together",
+    "memory.swap.current": "version 1 has memory and swap together in memory.memsw.usage_in_bytes",
     "memory.stat": "version 1 counts without total_ what is the group's alone, version 2 always what is below it, too",
     "memory.events": "in version 1 failcnt is how often the wall was met",
     "io.max": "a line for each disk; version 1 has a file for each of the four ceilings",
@@ -92,13 +93,14 @@ class Rosetta(Shown):
         for row in self.rows:
             lines += [_aligned(cells, widths) for cells in self._cells(row)]
             lines += textwrap.wrap(row.relation, 100, initial_indent="  ", subsequent_indent="  ")
-        return "\n".join([*lines, *[NOTE] * self.translated])
+        return "\n".join([*lines, *self.notes])
 
     @property
-    def translated(self) -> bool:
-        """Whether some value is not read but translated."""
-        cells = (cell for row in self.rows for line in row.lines for cell in line if cell)
-        return self.values and any(cell.value and not cell.read for cell in cells)
+    def notes(self) -> list[str]:
+        """What there is to be said of its values."""
+        lines = [line for row in self.rows for line in row.lines] if self.values else []
+        some = any(cell and cell.value and not cell.read for line in lines for cell in line)
+        return [NOTE] * some + [NOTHING] * any(not any(cell and cell.value for cell in line) for line in lines)
 
     def _cells(self, row: Row) -> list[tuple[str, ...]]:
         found: list[tuple[str, ...]] = []

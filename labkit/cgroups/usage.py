@@ -66,7 +66,9 @@ class Usage(Shown):
         found: dict[str, Any] = {}
         for name, text in files.items():
             for field_, value in _said(name, text):
-                found[field_] = {**found[field_], **value} if field_ in found and field_ in _BY_NAME else value
+                if field_ in _BY_NAME and (others := found.get(field_)):
+                    value = {**others, **{key: others.get(key, 0) + more for key, more in value.items()}}
+                found[field_] = value
         return cls(**found)
 
     @property

@@ -71,12 +71,13 @@ class Engine:
     def __init__(self, lab: Ground) -> None:
         self.lab = lab
         self.containers: dict[str, Container] = {}
-        self.sampler = Sampler()
+        self.sampler, self.beside = Sampler(), Sampler()  # of containers, and of the machine
         self._numbers = itertools.count(1)
 
     def reset(self) -> None:
         """All of them are gone with their lab host."""
         self.sampler.end()
+        self.beside.end()
         for container in list(self.containers.values()):
             container._ended(Ended(-9))
         self.containers.clear()
@@ -114,12 +115,13 @@ class Engine:
             raise SpecError("without a uts namespace the hostname is that of the lab host", look="leave hostname out")
         lab, who = self.lab.lacking, self._user(user, image)
         lab.check_user(who, kinds)
-        lab.check_image(image, kinds)
+        held = lab.hold(limits)
+        lab.check_image(image, kinds, few_devices=held.devices is not None)
         return Spec(
             name=chosen, image=known, argv=words, hostname=host, environment=environment_of(env), namespaces=kinds,
             user=who, workdir=workdir_of(workdir), init=init, tty=tty, missing=missing, put_old=put_old,
             cgroup=lab.cgroups, bind_devices=lab.rootless, hide_runtime=not lab.rootless,
-            userxattr=lab.rootless, uids=lab.for_containers(), hold=lab.hold(limits),
+            userxattr=lab.rootless, uids=lab.for_containers(), hold=held,
         )  # fmt: skip
 
     def _user(self, user: str | int | None, image: str) -> tuple[int, int] | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from labkit.agent.remedies import FEW_IDS, ONE_ID
 from labkit.cgroups.change import WHY_NOT, SetLimit
+from labkit.cgroups.devices import WHY_NOT_ALLOWED, AllowDevices
 from labkit.cgroups.hold import PLAIN, Held, Trees, change, hold
 from labkit.cgroups.limits import Limits
 from labkit.errors import SpecError
@@ -31,7 +32,7 @@ class Lacking:
         self.cgroups = bool(info.get("cgroup"))
         self._no_cgroup = info.get("no_cgroup") or "none was delegated to it"
         controllers, trees = info.get("controllers", {}), info.get("trees", ())
-        self._trees = Trees.of(controllers, trees, info.get("no_controllers", ""))
+        self._trees = Trees.of(controllers, trees, info.get("no_controllers", ""), programs=not self.rootless)
         self._ids = tuple((int(first), int(count)) for first, count in info.get("ids", _ALL))
         self.one_id = sum(count for _, count in self._ids) == 1  # everybody in it is its root
 
@@ -68,15 +69,17 @@ class Lacking:
             likely, look = FEW_IDS
             raise SpecError(f"this lab has no user or group {beyond[0]}", likely=likely, look=look)
 
-    def check_image(self, image: str, namespaces: tuple[str, ...]) -> None:
+    def check_image(self, image: str, namespaces: tuple[str, ...], *, few_devices: bool) -> None:
         """Raises SpecError for somebody's directory, in which this lab could be led astray.
 
-        A rootless lab has to bind the machine's devices, and without a mount namespace it reaches them only as
-        long as it has not changed its root. Until then a link that takes the place of the image's /proc leads out.
+        Who may make no devices has to bind the machine's, as a rootless lab and a container with `few_devices`. Without
+        a mount namespace it reaches them only as long as it has not changed its root. Until then a link that takes the
+        place of the image's /proc leads out.
         """
-        if self.rootless and "/" in image and "mnt" not in namespaces:
+        if (self.rootless or few_devices) and "/" in image and "mnt" not in namespaces:
+            who = "a rootless lab" if self.rootless else "a container that may make no devices"
             raise SpecError(
-                f"a rootless lab mounts nothing in {image} from outside of it",
+                f"{who} mounts nothing in {image} from outside of it",
                 likely="whoever can change that directory meanwhile could lead the mounts elsewhere", look='add "mnt"',
             )  # fmt: skip
 
@@ -88,9 +91,9 @@ class Lacking:
 
     def explain(self, fault: StepFailed, steps: Iterable[Step]) -> None:
         """Add the lab's own reason to the failure of one of `steps`, where it is one."""
-        told = [WHY_NOT[fault.errno] for step in steps if isinstance(step, SetLimit) and fault.errno in WHY_NOT]
-        if told:
-            fault.likely, fault.look = told[0]
+        for kind, reasons in ((SetLimit, WHY_NOT), (AllowDevices, WHY_NOT_ALLOWED)):
+            if fault.errno in reasons and any(isinstance(step, kind) for step in steps):
+                fault.likely, fault.look = reasons[fault.errno]
         wanted: list[tuple[int, int]] = []
         for step in steps:
             if isinstance(step, MapIds) and fault.errno == EPERM:

@@ -21,7 +21,7 @@ from labkit.steps.display import Shown
 if TYPE_CHECKING:
     from labkit.container.engine import Engine
 
-_MOST_HZ = 10  # all of it costs some ten times as much to read as one container
+_MOST_HZ = 10  # all of it takes some ten times as long to read as what a container uses
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +92,15 @@ def usage(engine: Engine) -> MachineUsage:
 
 
 def watch(engine: Engine, hz: float) -> MachineWatch:
-    """The same many times a second, by the thread that watches the containers. Raises ReplayError, SpecError."""
+    """The same many times a second. Raises ReplayError, SpecError.
+
+    By a thread of its own: psutil opens some ten files, and beside a cell that computes each of them may take as long
+    as the interpreter lets one thread go on (`sys.getswitchinterval`): no container is to wait for that.
+    """
     stream = MachineWatch("the machine", sizes.number("hz", hz, 0.1, _MOST_HZ))
     engine.lab.check_open()
     engine.lab.backend.killed()  # only a live lab can be watched
-    engine.sampler.add(stream, _Machine())
+    engine.beside.add(stream, _Machine())
     return stream
 
 

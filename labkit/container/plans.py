@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from labkit.container import spec
+from labkit.container import spec, wiring
 from labkit.container.engine import Engine
 from labkit.container.names import image_given
 from labkit.steps.plan import Plan
@@ -27,3 +27,16 @@ class Plans:
         described = self._engine.describe(source, argv, **options)
         self._images[described.image] = source
         return spec.plan(described)
+
+    def link(
+        self,
+        container: str,
+        address: str,
+        *,
+        via: str | None = None,
+        egress: int | str | None = None,
+        ingress: int | str | None = None,
+    ) -> Plan:
+        """The steps that lay a cable to a container that is there, and limit it: `Container.link` and `shape`."""
+        laid = wiring.cable(container, address, via=via)
+        return wiring.laying(wiring.shaped(laid, egress=egress, ingress=ingress))

@@ -148,7 +148,8 @@ def _root(spec: Spec) -> Iterator[Step]:
     # The root is changed before anything is mounted in it: a link that the image has (or gets, while we are at
     # it) in place of /proc or /dev then leads somewhere inside the image, and not out of it. Only whoever has
     # to borrow the machine's devices needs them within reach until the end.
-    outside = not mine and spec.bind_devices
+    bind = spec.bind_devices or user or spec.hold.devices is not None  # in all of these mknod(2) may be refused
+    outside = not mine and bind
     at, old = (new if outside else ""), (f"/{spec.put_old}" if mine else "")
     if mine:
         yield PivotRoot(who=who, new_root=new, put_old=spec.put_old)
@@ -164,7 +165,7 @@ def _root(spec: Spec) -> Iterator[Step]:
         yield MountSysfs(who=who, target=f"{at}/sys")
     else:
         yield Bind(who=who, source=f"{old}/sys", target=f"{at}/sys")
-    yield BuildDev(who=who, target=f"{at}/dev", source=f"{old}/dev", bind=spec.bind_devices or user)
+    yield BuildDev(who=who, target=f"{at}/dev", source=f"{old}/dev", bind=bind)
     if mine:
         yield DetachOldRoot(who=who, put_old=old)
     elif outside:

@@ -52,6 +52,7 @@ class Counters:
     def __init__(self, pid: int, killed: Callable[[], Mapping[str, Any]], told: int, root: str = "/proc") -> None:
         self._pid, self._killed, self._told, self._root = pid, killed, told, root
         self._before: Sample | None = None
+        self._texts: Mapping[str, str] = {}
         self._glanced = 0.0
         self._open()
 
@@ -69,9 +70,7 @@ class Counters:
         moment: list[Sample | Event] = []
         alive = "populated 1" in texts.get("cgroup.events", "")
         if "cgroup.events" in texts:
-            sample = Sample(at, Usage.parse(texts))
-            moment = [sample, *(events(self._before, sample) if self._before else ())]
-            self._before = sample
+            moment = self._taken(at, texts)
         killed = sum(each.count for each in moment if isinstance(each, Event) and each.kind == "oom")
         if killed or not alive:  # the last one's death may have taken the counter along
             moment = [each for each in moment if not (isinstance(each, Event) and each.kind == "oom")]
@@ -82,6 +81,13 @@ class Counters:
             self._glanced = at
             self._glance()
         return moment
+
+    def _taken(self, at: float, texts: Mapping[str, str]) -> list[Sample | Event]:
+        """The sample that these texts are, and the events; of who sleeps they say what they said before."""
+        before, same = self._before, texts == self._texts
+        self._before = sample = Sample(at, before.usage if before and same else Usage.parse(texts))
+        self._texts = texts
+        return [sample, *(events(before, sample) if before and not same else ())]
 
     def _victims(self, at: float, count: int, *, all_of_them: bool) -> Iterator[Event]:
         """An event for each of `count` that were killed, as far as the log tells who they were, and one for the rest.

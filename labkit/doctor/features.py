@@ -17,6 +17,8 @@ from labkit.doctor.finding import Finding
 from labkit.doctor.patient import Patient, installed, some
 from labkit.learn.needs import Need
 
+_CONTROLLER = "controller:"
+_OLD = {"io": "blkio"}  # what version 1 calls a controller
 _FOUND = "(not tried: no lab opens)"
 
 
@@ -26,10 +28,12 @@ def features(patient: Patient) -> Iterator[Finding]:
 
 
 def tried(patient: Patient, needs: Iterable[Need]) -> Iterator[Finding]:
-    """These things, each with its own probe; the kinds of namespaces share a line."""
+    """These things, each with its own probe; the kinds of namespaces share a line, and so do the controllers."""
     kinds = [need for need in needs if need.word.startswith("namespace:")]
     if kinds:
         yield from namespaces(patient, kinds)
+    if wanted := [need for need in needs if need.word.startswith(_CONTROLLER)]:
+        yield from controllers(patient, wanted)
     for need, probe in PROBES.items():
         if need in needs:
             yield from probe(patient)
@@ -129,6 +133,39 @@ def cgroups(patient: Patient) -> Iterator[Finding]:
         yield Finding(about="cgroups", says=f"{mode} {_FOUND}")
 
 
+def controllers(patient: Patient, needs: Iterable[Need]) -> Iterator[Finding]:
+    """Those that a lab hands down to its containers, each with the version that it is of."""
+    if not patient.lab or not patient.lab.info["cgroup"]:
+        return  # without a cgroup there are none; `cgroups` says so
+    there: dict[str, int] = patient.lab.info.get("controllers", {})
+    names = {need.word.removeprefix(_CONTROLLER): need for need in needs}
+    found = {name: version for name in names if (version := there.get(name) or there.get(_OLD.get(name, "")))}
+    if found:
+        told = ", ".join(f"{name} (v{version})" for name, version in found.items())
+        yield Finding(about="controllers", says=told)
+    if lacking := [name for name in names if name not in found]:
+        yield Finding(
+            about="controllers", says=f"nobody counts or limits here: {', '.join(lacking)}", minor=True,
+            likely="systemd was not told to delegate them to users: Delegate=cpu cpuset io memory pids"
+            if patient.way == "rootless"
+            else patient.lab.info.get("no_controllers") or "the kernel has none",
+            remedy="sudo systemctl edit user@.service" if patient.way == "rootless" else "cat /proc/cgroups",
+            needs=tuple(names[name] for name in lacking),
+        )  # fmt: skip
+
+
+def pressure(patient: Patient) -> Iterator[Finding]:
+    """Whether the kernel counts for how long somebody waits. See: the kernel's accounting/psi.rst."""
+    try:
+        Path("/proc/pressure/cpu").read_text(encoding="ascii")
+        yield Finding(about="pressure", says="is counted")
+    except OSError:
+        yield Finding(
+            about="pressure", says="is not counted", minor=True, needs=(Need.PRESSURE,),
+            likely="the kernel was built without it, or waits to be told at boot", remedy="boot with psi=1",
+        )  # fmt: skip
+
+
 def python(patient: Patient) -> Iterator[Finding]:
     """A Python for tiny.py, which runs on the lab host, whose programs are the machine's."""
     found = shutil.which("python3", path="/usr/local/bin:/usr/bin:/bin")
@@ -145,5 +182,6 @@ PROBES: dict[Need, Callable[[Patient], Iterator[Finding]]] = {
     Need.IDS: user_ids,
     Need.OVERLAY: overlayfs,
     Need.CGROUP: cgroups,
+    Need.PRESSURE: pressure,
     Need.PYTHON: python,
 }

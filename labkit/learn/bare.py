@@ -55,6 +55,12 @@ def shares(lab: OnMachine, *tenants: str) -> dict[str, float]:
     return {tenant: sum(used for name, used in spent.items() if name.startswith(tenant)) for tenant in tenants}
 
 
+def at_rest(lab: OnMachine, *processes: str) -> None:
+    """Wait until nothing changes any more in these processes and below them, however slow the machine is."""
+    pids = _real_pids(lab)
+    lab.backend.machine("rest", {name: pids[name] for name in processes})
+
+
 def _real_pids(lab: OnMachine) -> dict[str, int]:
     """The lab's processes by name, each with its pid on the bare machine."""
     return {name: int(pid) for pid, name in labels(lab).items()}

@@ -27,6 +27,11 @@ class Need(Enum):
     IDS = ("ids", "a lab in which there are several users")
     OVERLAY = ("overlay", "a root file system in layers")
     CGROUP = ("cgroup2", "a cgroup for each container")
+    CPU = ("controller:cpu", "the CPU divided among containers, and not among processes")
+    MEMORY = ("controller:memory", "the memory of a container counted, and limited")
+    IO = ("controller:io", "what a container reads from disks and writes counted, and limited")
+    PIDS = ("controller:pids", "the processes of a container counted, and limited")
+    PRESSURE = ("pressure", "the time counted for which somebody waits for CPU, memory or a disk")
     BUSYBOX = ("image:busybox", "the image that containers are made from")
     PYTHON = ("tool:python3", "a Python in the lab host, for tiny.py")
 
@@ -45,3 +50,5 @@ EVERY_LESSON = (Need.LAB, Need.PLAYER, Need.MANUAL)
 A_CONTAINER = (
     Need.MNT, Need.UTS, Need.IPC, Need.PID, Need.NET, Need.CGROUP_NAMESPACE, Need.OVERLAY, Need.BUSYBOX,
 )  # fmt: skip
+#: what it takes to count all that a container uses
+COUNTING = (Need.CGROUP, Need.CPU, Need.MEMORY, Need.IO, Need.PIDS, Need.PRESSURE)

@@ -1,12 +1,12 @@
 """System calls that have not happened yet.
 
-Each function here has the name and the arguments of a system call and returns an `Intent`: the call
-as data, to be shown, counted, sent to another process, and made there. Where a call needs what an
-earlier one returned, it names it:
+Each function here has the name and the arguments of a system call and returns an `Intent`: the call as data, to be
+shown, counted, sent to another process, and made there. Where a call needs what an earlier one returned, it names it:
 
 - `Ret(0)`       the return value of the first call of the same step
 - `Fd("image")`  a file descriptor that the executing process keeps under that name
 - `Pid("c1")`    the number by which the executing process knows its child c1
+- `Index(3)`     the number of the network link that the kernel told of in what call 3 received
 
     >>> from labkit.linux.constants import MS_PRIVATE, MS_REC
     >>> mount(None, "/", None, MS_REC | MS_PRIVATE)
@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from labkit.linux.constants import AT_FDCWD, CLONE_PARENT, O_CLOEXEC, O_RDONLY, O_TRUNC, O_WRONLY, SIGCHLD
+from labkit.linux.constants.bpf import BPF_PROG_ATTACH, BPF_PROG_DETACH, BPF_PROG_LOAD
 
 
 class Ret(NamedTuple):
@@ -47,6 +48,18 @@ class Joined(NamedTuple):
     parts: tuple[str | Pid | Fd, ...]
 
 
+class Index(NamedTuple):
+    """The number of a network link, from the RTM_NEWLINK that call `number` of the same step received."""
+
+    number: int
+
+
+class Packed(NamedTuple):
+    """Bytes put together where they are used; a number among them is an int of four bytes, in the machine's order."""
+
+    parts: tuple[bytes | Pid | Index, ...]
+
+
 FdLike = int | Ret | Fd
 Path = str | Joined
 
@@ -68,6 +81,22 @@ def bind(fd: FdLike, address: bytes) -> Intent:
     return Intent("bind", (fd, address))
 
 
+def bpf_prog_load(kind: int, insns: bytes, *, attach_type: int, name: str = "") -> Intent:
+    """The kernel checks the program, and returns a descriptor that stands for it."""
+    attr = {"prog_type": kind, "insns": insns, "license": "MIT", "prog_name": name, "expected_attach_type": attach_type}
+    return Intent("bpf", (BPF_PROG_LOAD, attr))
+
+
+def bpf_prog_attach(target: FdLike, program: FdLike, attach_type: int) -> Intent:
+    """Have `program` run for what is done in cgroup `target`, in place of another that may have been attached so."""
+    attr = {"target_fd": target, "attach_bpf_fd": program, "attach_type": attach_type, "attach_flags": 0}
+    return Intent("bpf", (BPF_PROG_ATTACH, attr))
+
+
+def bpf_prog_detach(target: FdLike, attach_type: int) -> Intent:
+    return Intent("bpf", (BPF_PROG_DETACH, {"target_fd": target, "attach_type": attach_type}))
+
+
 def capset(*, effective: int, permitted: int, inheritable: int = 0) -> Intent:
     sets = {"effective": effective, "permitted": permitted, "inheritable": inheritable}
     return Intent("capset", ({}, sets))
@@ -86,10 +115,8 @@ def clone3(child: str, flags: int, *, cgroup: FdLike | None = None) -> Intent:
 
     With CLONE_PARENT it becomes a sibling, and who is told of its end is the parent's business: clone(2).
     """
-    args: dict[str, Any] = {"flags": flags, "exit_signal": 0 if flags & CLONE_PARENT else SIGCHLD}
-    if cgroup is not None:
-        args["cgroup"] = cgroup
-    return Intent("clone3", (args,), keep=child)
+    args = {"flags": flags, "exit_signal": 0 if flags & CLONE_PARENT else SIGCHLD}
+    return Intent("clone3", (args if cgroup is None else {**args, "cgroup": cgroup},), keep=child)
 
 
 def close(fd: FdLike) -> Intent:
@@ -210,7 +237,7 @@ def rt_sigprocmask(how: int, signals: Sequence[int]) -> Intent:
     return Intent("rt_sigprocmask", (how, tuple(signals), None, 8))
 
 
-def send(fd: FdLike, data: bytes) -> Intent:
+def send(fd: FdLike, data: bytes | Packed) -> Intent:
     return Intent("sendto", (fd, data, 0, None, 0))
 
 

@@ -37,7 +37,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 def mode(mounts: Sequence[Mount] | None = None) -> str:
     """``v2``: cgroup2 alone; ``hybrid``: beside version 1; ``v1``: version 1 alone; ``none``: neither is mounted."""
-    types = {mount.type for mount in _visible(mountinfo.read() if mounts is None else mounts)}
+    types = {mount.type for mount in visible(mountinfo.read() if mounts is None else mounts)}
     if "cgroup2" in types:
         return "hybrid" if "cgroup" in types else "v2"
     return "v1" if "cgroup" in types else "none"
@@ -64,7 +64,7 @@ def locate(mounts: Sequence[Mount], path: str, words: str = "") -> str:
     found: list[tuple[bool, str]] = []
     listed = set(words.split(",")) if words else set()
     kind, tree = ("cgroup", words) if words else ("cgroup2", "cgroup2")
-    candidates = [mount for mount in _visible(mounts) if mount.type == kind and listed <= {*mount.super_options}]
+    candidates = [mount for mount in visible(mounts) if mount.type == kind and listed <= {*mount.super_options}]
     for mount in candidates:
         top, wanted = _components(mount.root), _components(path)
         below = wanted[len(top) :]
@@ -192,7 +192,7 @@ def remove(path: str, *, root: str, timeout: float = 2.0) -> None:
         os.close(here)
 
 
-def _visible(mounts: Sequence[Mount]) -> list[Mount]:
+def visible(mounts: Sequence[Mount]) -> list[Mount]:
     """Those cgroup mounts that no later mount hides."""
     kinds = ("cgroup", "cgroup2")
     return [each for each in mounts if each.type in kinds and mountinfo.covering(mounts, each.target) is each]

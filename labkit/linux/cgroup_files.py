@@ -33,7 +33,7 @@ FRESH_V1 = {
     "cpuset.mems": None, "memory.limit_in_bytes": NO_LIMIT, "memory.memsw.limit_in_bytes": NO_LIMIT,
     "blkio.throttle.read_bps_device": "", "blkio.throttle.write_bps_device": "",
     "blkio.throttle.read_iops_device": "", "blkio.throttle.write_iops_device": "",
-    "pids.max": "max", "freezer.state": "THAWED",
+    "pids.max": "max", "freezer.state": "THAWED", "devices.list": None,
 }  # fmt: skip
 #: and those that tell what its processes have used
 COUNTERS = (
@@ -44,7 +44,8 @@ COUNTERS = (
 OLD_COUNTERS = {
     "cpu": ("cpu.stat",),
     "memory": (
-        "memory.usage_in_bytes", "memory.max_usage_in_bytes", "memory.failcnt", "memory.oom_control", "memory.stat",
+        "memory.usage_in_bytes", "memory.max_usage_in_bytes", "memory.failcnt", "memory.memsw.failcnt",
+        "memory.oom_control", "memory.stat",
     ),
     "blkio": ("blkio.throttle.io_service_bytes_recursive",), "pids": ("pids.current", "pids.events"),
 }  # fmt: skip
@@ -59,8 +60,8 @@ def limits(path: str) -> dict[str, str]:
 
 
 def limits_v1(path: str, above: str) -> dict[str, str]:
-    """The same for a cgroup of version 1; `above` is one whose CPUs and memory nodes are nothing new."""
-    texts, inherited = _texts(path, FRESH_V1), _texts(above, ("cpuset.cpus", "cpuset.mems"))
+    """The same for a cgroup of version 1; `above` is one whose CPUs, memory nodes and devices are nothing new."""
+    texts, inherited = _texts(path, FRESH_V1), _texts(above, [name for name, text in FRESH_V1.items() if text is None])
     fresh = {name: inherited.get(name, "") if text is None else text for name, text in FRESH_V1.items()}
     return {name: text.strip() for name, text in texts.items() if text.strip() != fresh[name].strip()}
 

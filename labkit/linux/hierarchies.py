@@ -58,7 +58,7 @@ class Hierarchy:
 
 def read(pid: Pid = "self", root: Root = "/proc") -> list[Hierarchy]:
     """All of them as process `pid` sees them, version 2 last as the kernel lists it."""
-    mounts = mountinfo.read(root=root)
+    mounts = cgroup2.visible(mountinfo.read(root=root))  # once: for each of them each tree would look again
     return [Hierarchy(number, words, path, mounts) for number, words, path in proc.cgroup_lines(pid, root)]
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _WHO = re.compile(r"oom-kill:constraint=.*?,task_memcg=(.*?),task=(.*),pid=(\d+),uid=\d+")
 _ALL = re.compile(r"Tasks in (.*) are going to be killed due to memory\.oom\.group set")
 _EACH = re.compile(r"Memory cgroup out of memory: Killed process (\d+) \((.*)\) total-vm:.*")
+_BEGINNINGS = ("oom-kill:", "Tasks in ", "Memory cgroup out of memory: ")
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 _ROOM = 8192  # bytes: a record is never longer (CONSOLE_EXT_LOG_MAX)
 _KERNEL = 8  # the priority of its own records is below: facility 0
@@ -48,6 +49,8 @@ def kills(records: Iterable[str]) -> Iterator[Kill]:
     together, told = "", 0
     for record in records:
         head, _, text = record.partition(";")
+        if not text.startswith(_BEGINNINGS):
+            continue
         priority, number = (int(word) for word in head.split(",")[:2])
         line = text.partition("\n")[0]
         if priority >= _KERNEL:
@@ -80,19 +83,20 @@ def _read(path: str = "/dev/kmsg") -> list[str]:
     except OSError:  # not for us, or there is none
         return []
     found: list[str] = []
+    room = bytearray(_ROOM)  # for all of them: a new one for each record would take as long as reading it
     try:
         while True:
             try:
-                record = os.read(fd, _ROOM)
+                size = os.readv(fd, [room])
             except BlockingIOError:
                 return found
             except OSError as error:
                 if error.errno != errno.EPIPE:  # the oldest was overwritten while we read: the next read goes on
                     return found
                 continue
-            if not record:
+            if not size:
                 return found
-            found.append(record.decode(errors="replace"))
+            found.append(room[:size].decode(errors="replace"))
     finally:
         os.close(fd)
 

@@ -13,7 +13,9 @@ from typing import Any
 
 Pids = Mapping[str, int]
 Answer = dict[str, Any]
-_ENOUGH, _MOST = 0.2, 2.2  # seconds of CPU for the slowest; seconds of waiting for that
+_ENOUGH, _MOST = 0.2, 6.0  # seconds of CPU for the slowest; seconds of waiting for that
+_STEADY = 0.07  # by how much of itself a share may still change while the time doubles
+_CALM, _PATIENCE = 0.4, 10.0  # seconds without a change; seconds of waiting for that
 
 
 def jobs(pids: Pids) -> Answer:
@@ -58,21 +60,55 @@ def shares(pids: Pids) -> Answer:
 
     Counted by the kernel, not by the clock on the wall: where they are bound to one CPU, whatever else runs there
     takes from all of them alike, so the proportion holds on a busy machine, too. Ends as soon as the slowest has
-    had a fifth of a second, or after two seconds.
+    had a fifth of a second and the proportion is steady: a virtual CPU that was away charges that time to whoever
+    ran, and makes up for it later. After six seconds it ends in any case.
     """
     import psutil
 
     running = {name: psutil.Process(pid) for name, pid in pids.items()}
     before, deadline = _used(running), time.monotonic() + _MOST
+    seen: list[dict[str, float]] = []
     while True:
         time.sleep(0.05)
         spent = {name: used - before[name] for name, used in _used(running).items()}
-        if min(spent.values()) >= _ENOUGH or time.monotonic() > deadline:
+        seen.append(spent)
+        if (min(spent.values()) >= _ENOUGH and _steady(seen)) or time.monotonic() > deadline:
             return spent
+
+
+def _steady(seen: list[dict[str, float]]) -> bool:
+    """Whether everybody's share is what it was at half the time."""
+    halfway, now = seen[len(seen) // 2], seen[-1]
+    then, total = sum(halfway.values()), sum(now.values())
+    return then > 0 and all(
+        abs(halfway[name] / then - used / total) <= _STEADY * used / total for name, used in now.items()
+    )
 
 
 def _used(processes: dict[str, Any]) -> dict[str, float]:
     return {name: sum(process.cpu_times()[:2]) for name, process in processes.items()}
+
+
+def rest(pids: Pids) -> Answer:
+    """Wait until nothing changes any more among these processes and their descendants, and none is a shell."""
+    import psutil
+
+    deadline, since = time.monotonic() + _PATIENCE, time.monotonic()
+    before: set[tuple[int, str, bool]] = set()
+    while time.monotonic() < deadline:
+        now = set()
+        for pid in pids.values():
+            try:
+                for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
+                    now.add((process.pid, process.name(), process.status() == psutil.STATUS_ZOMBIE))
+            except psutil.NoSuchProcess:
+                continue
+        if now != before or any(name == "sh" for _, name, _ in now):
+            before, since = now, time.monotonic()
+        elif time.monotonic() - since > _CALM:
+            break
+        time.sleep(0.02)
+    return {}
 
 
 def counters(pids: Pids) -> Answer:
@@ -118,13 +154,41 @@ def files(pids: Pids) -> Answer:
     return found
 
 
+def beneath(pids: Pids) -> Answer:
+    """What the files of every cgroup of a lab count, by the names that facts have for them.
+
+    `pids` has for each tree one process, by the place that it has there: ``{"/host": 4711, "memory:/web": 4712}``.
+    """
+    from labkit.linux import cgroup_files, hierarchies
+    from labkit.linux.open_files import OpenFiles
+
+    found: Answer = {}
+    for place, pid in pids.items():
+        words, inside = ("", place) if place.startswith("/") else place.split(":", 1)
+        try:
+            trees = hierarchies.own(pid)
+        except (LookupError, ProcessLookupError):  # it has ended meanwhile
+            continue
+        for tree in trees:
+            if (",".join(tree.controllers) if tree.version == 1 else "") != words:
+                continue
+            names, top = cgroup_files.counting(tree.version, tree.controllers), tree.directory.removesuffix(inside)
+            for directory, _, _ in os.walk(top):
+                name = f"{words}:{directory[len(top) :] or '/'}".removeprefix(":")
+                with OpenFiles([(file, f"{directory}/{file}") for file in names]) as files:
+                    found[name] = files.texts()
+    return found
+
+
 QUESTIONS: dict[str, Callable[[Pids], Answer]] = {
     "jobs": jobs,
     "memory": memory,
     "programs": programs,
     "lives": lives,
     "shares": shares,
+    "rest": rest,
     "counters": counters,
     "files": files,
+    "beneath": beneath,
     "usage": usage,
 }

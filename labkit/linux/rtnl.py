@@ -1,4 +1,4 @@
-"""Links, addresses and routes of the network namespace in which a netlink socket was born.
+"""Links, addresses, routes and queues of the network namespace in which a netlink socket was born.
 
 A socket stays in the namespace of its birth, whoever uses it; so the notebook can ask about a
 namespace that it never enters, over a socket that the supervisor made there. The answers are
@@ -10,39 +10,40 @@ See: rtnetlink(7), netlink(7), network_namespaces(7).
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from functools import lru_cache
 from typing import Any
 
-from labkit.linux.constants.sockets import IFF_UP
+from labkit.linux import qdiscs
+from labkit.linux.answers import refusal
+from labkit.linux.constants import (
+    NLM_F_DUMP,
+    NLMSG_DONE,
+    RTM_GETADDR,
+    RTM_GETLINK,
+    RTM_GETQDISC,
+    RTM_GETROUTE,
+    RTM_GETTCLASS,
+    RTM_NEWQDISC,
+    TC_H_ROOT,
+)
+from labkit.linux.netlink import HEADER, NO_LINK, message
 
-_GETLINK, _GETADDR, _GETROUTE, _SETLINK = 18, 22, 26, 19
-_DUMP = 0x1 | 0x300  # NLM_F_REQUEST | NLM_F_DUMP
-_ERROR, _DONE = 2, 3  # NLMSG_ERROR, NLMSG_DONE
-_HEADER = 16  # bytes of struct nlmsghdr
 _MAIN = 254
+_COUNTED = ("rx_bytes", "rx_packets", "rx_dropped", "tx_bytes", "tx_packets", "tx_dropped")
+_MADE_UP = "fe80:"  # addresses that the kernel gives by itself, some time after a link has come up
 Link = tuple[str, str, bool, int, str, str]
 
 
-def link_up(index: int = 1) -> bytes:
-    """The message that sets link number `index` up (1 is lo in every namespace), as bytes for sendto(2)."""
-    header = struct.pack("=IHHII", 32, _SETLINK, 0x1 | 0x4, 0, 0)  # nlmsghdr; NLM_F_REQUEST | NLM_F_ACK
-    return header + struct.pack("=BxHiII", 0, 0, index, IFF_UP, IFF_UP)  # ifinfomsg: flags, and which of them count
-
-
-def refusal(answer: bytes) -> int:
-    """The errno in an acknowledgement; 0 for one that says yes, or for another message. See: netlink(7) "nlmsgerr"."""
-    if len(answer) < 20 or struct.unpack_from("=H", answer, 4)[0] != _ERROR:
-        return 0
-    return -int(struct.unpack_from("=i", answer, 16)[0])
-
-
-def fill(rows: Iterable[dict[str, Any]], fds: Iterable[int]) -> None:
+def fill(
+    rows: Iterable[dict[str, Any]], fds: Iterable[int], read: Callable[[socket.socket], dict[str, Any]] | None = None
+) -> None:
     """Give each row the tables of the namespace in which its socket, number ``row["fd"]`` of `fds`, was born.
 
     All of them are closed afterwards, however it ends: a socket left open keeps its namespace alive.
@@ -50,7 +51,7 @@ def fill(rows: Iterable[dict[str, Any]], fds: Iterable[int]) -> None:
     with ExitStack() as ended:
         sockets = [ended.enter_context(socket.socket(fileno=fd)) for fd in fds]
         for row in rows:
-            row |= _tables(sockets[row.pop("fd")])
+            row |= (read or _tables)(sockets[row.pop("fd")])
 
 
 def warm() -> None:
@@ -70,13 +71,45 @@ def _decoder() -> Any:
 
 
 def _tables(sock: socket.socket) -> dict[str, list[tuple[Any, ...]]]:
-    """Links, addresses and routes, each in a fixed order."""
-    links = {m["index"]: m for m in _dump(sock, _GETLINK)}
+    """Links, addresses, routes and queues, each in a fixed order."""
+    links = {m["index"]: m for m in _dump(sock, RTM_GETLINK)}
     names = {index: m.get_attr("IFLA_IFNAME") for index, m in links.items()}
-    addresses = [(names[m["index"]], f"{m.get_attr('IFA_ADDRESS')}/{m['prefixlen']}") for m in _dump(sock, _GETADDR)]
-    routes = [_route(m, names) for m in _dump(sock, _GETROUTE) if m.get_attr("RTA_TABLE") == _MAIN]
+    addresses = [(names[m["index"]], f"{m.get_attr('IFA_ADDRESS')}/{m['prefixlen']}") for m in _dump(sock, RTM_GETADDR)]
+    routes = [_route(m, names) for m in _dump(sock, RTM_GETROUTE) if m.get_attr("RTA_TABLE") == _MAIN]
     rows = [_link(m, names) for m in links.values()]
-    return {"links": sorted(rows), "addresses": sorted(addresses), "routes": sorted(routes)}
+    queues = [m for m in _queues(sock) if m["index"] in names]
+    trees = {m["index"] for m in queues if m.get_attr("TCA_KIND") == "htb"}
+    classes = [m for index in trees for m in _dump(sock, RTM_GETTCLASS, index)]
+    return {
+        "links": sorted(rows),
+        "addresses": sorted(row for row in addresses if not row[1].startswith(_MADE_UP)),
+        "routes": sorted(row for row in routes if not row[0].startswith(_MADE_UP)),
+        "qdiscs": sorted(qdiscs.qdisc(m, names) for m in queues),
+        "classes": sorted(qdiscs.htb_class(m, names) for m in classes),
+    }
+
+
+def counters(sock: socket.socket) -> dict[str, Any]:
+    """By the names of the links what each has counted, and ``queue_dropped``: what the queue before it has."""
+    links = {m["index"]: m for m in _dump(sock, RTM_GETLINK)}
+    told = {index: {name: m.get_attr("IFLA_STATS64")[name] for name in _COUNTED} for index, m in links.items()}
+    for counted in told.values():
+        counted["queue_dropped"] = 0
+    for queue in _queues(sock):
+        if queue["parent"] == TC_H_ROOT and queue["index"] in told:
+            told[queue["index"]]["queue_dropped"] = queue.get_attr("TCA_STATS2").get_attr("TCA_STATS_QUEUE")["drops"]
+    return {"counters": {links[index].get_attr("IFLA_IFNAME"): counted for index, counted in told.items()}}
+
+
+def _queues(sock: socket.socket) -> Iterator[Any]:
+    """The queues with a handle: those that somebody has put there. None where the kernel knows of no queues at all."""
+    try:
+        for sort, body in _answers(sock, RTM_GETQDISC):
+            if struct.unpack_from("=I", body, 8)[0]:  # tcm_handle
+                yield _decoded(sort, body)
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:  # CONFIG_NET_SCHED
+            raise
 
 
 def _link(message: Any, names: dict[int, str]) -> Link:
@@ -100,24 +133,30 @@ def _route(message: Any, names: dict[int, str]) -> tuple[str, str, str]:
     return shown, message.get_attr("RTA_GATEWAY") or "", names.get(message.get_attr("RTA_OIF") or 0, "")
 
 
-def _dump(sock: socket.socket, kind: int) -> Iterator[Any]:
+def _dump(sock: socket.socket, kind: int, link: int = 0) -> Iterator[Any]:
     """The messages that answer one request for a table, decoded. Raises OSError if it is refused."""
-    sock.send(struct.pack("=IHHIIB15x", 32, kind, _DUMP, 0, 0, socket.AF_UNSPEC))  # nlmsghdr; family, rest 0
+    return (_decoded(sort, body) for sort, body in _answers(sock, kind, link))
+
+
+def _answers(sock: socket.socket, kind: int, link: int = 0) -> Iterator[tuple[int, bytes]]:
+    """The same as they come: kind and body. Of `link` only, where the table is that of one link."""
+    fixed = struct.pack("=BxxxiIII", socket.AF_UNSPEC, link, 0, 0, 0) if kind >= RTM_NEWQDISC else NO_LINK
+    sock.send(message(kind, NLM_F_DUMP, fixed))
     while True:
         answer = sock.recv(1 << 18)
         while answer:
             length, sort = struct.unpack_from("=IH", answer)
-            if sort == _DONE:
+            if sort == NLMSG_DONE:
                 return
             if refused := refusal(answer):
                 raise OSError(refused, os.strerror(refused))
-            yield _decoded(sort, answer[_HEADER:length])
+            yield sort, answer[HEADER:length]
             answer = answer[(length + 3) & ~3 :]
 
 
 @lru_cache(maxsize=256)
 def _decoded(sort: int, body: bytes) -> Any:
     """One message. A link at rest says the same at every look, in the same bytes: they are decoded once."""
-    header = struct.pack("=IHHII", _HEADER + len(body), sort, 0, 0, 0)
-    (message,) = _decoder().parse(header + body)
-    return message
+    header = struct.pack("=IHHII", HEADER + len(body), sort, 0, 0, 0)
+    (decoded,) = _decoder().parse(header + body)
+    return decoded

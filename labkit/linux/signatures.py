@@ -26,6 +26,7 @@ import os
 #: name: (number on x86_64, number on aarch64, "argument:kind …")
 TABLE: dict[str, tuple[int, int, str]] = {
     "bind": (49, 200, "fd:fd addr:buf"),
+    "bpf": (321, 280, "command:BPF attr:bpf_attr"),
     "capset": (126, 91, "header:cap_header data:cap_data"),
     "chdir": (80, 49, "path:path"),
     "chroot": (161, 51, "path:path"),

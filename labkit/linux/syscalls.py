@@ -77,6 +77,10 @@ def _words(name: str, args: tuple[Any, ...]) -> tuple[list[Any], Any]:
         elif kind == "utsname":
             filled = ctypes.create_string_buffer(_UTSNAME)
             words.append(filled)
+        elif kind == "bpf_attr":
+            memory = ctypes.create_string_buffer(len(structs.bpf_attr(value, 0)))
+            memory.raw = structs.bpf_attr(value, ctypes.addressof(memory))
+            words += [memory, ctypes.c_size_t(structs.size(kind, value))]
         elif kind in ("cap_header", "cap_data", "gids", "sigset") or kind in structs.SIZED:
             raw = structs.pack(kind, value)
             words.append(raw)

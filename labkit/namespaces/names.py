@@ -6,21 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from shlex import quote
 
-from labkit.linux import rtnl
-from labkit.linux.calls import (
-    Intent,
-    Ret,
-    bind,
-    close,
-    msgget,
-    recv,
-    send,
-    setdomainname,
-    sethostname,
-    socket,
-    write_file,
-)
-from labkit.linux.constants import AF_NETLINK, SOCK_CLOEXEC, SOCK_RAW
+from labkit.linux import netlink, requests
+from labkit.linux.calls import Intent, msgget, setdomainname, sethostname, write_file
 from labkit.steps.fact import Uts
 from labkit.steps.snapshot import Snapshot
 from labkit.steps.step import Step
@@ -94,11 +81,7 @@ class LoopbackUp(Step):
     no_way_back = "it could be set down, but what the kernel learned in between stays"
 
     def calls(self) -> Iterator[Intent]:
-        yield socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0)
-        yield bind(Ret(0), bytes((AF_NETLINK, 0)) + bytes(10))
-        yield send(Ret(0), rtnl.link_up(1))
-        yield recv(Ret(0), 1024)
-        yield close(Ret(0))
+        yield from netlink.ask(requests.loopback_up())
 
     def shell(self) -> str:
         return "ip link set lo up"

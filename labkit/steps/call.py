@@ -9,11 +9,12 @@ from socket import inet_ntoa
 from typing import Any
 
 from labkit.errors import errno_name
-from labkit.linux import capabilities, rtnl, structs
-from labkit.linux.calls import Fd, Intent, Joined, Pid, Ret
+from labkit.linux import capabilities, netlink_text, structs
+from labkit.linux.calls import Fd, Intent, Joined, Packed, Pid, Ret
 from labkit.linux.constants import (
     AF_INET,
     AT_FDCWD,
+    BPF_PROG_LOAD,
     PR_CAP_AMBIENT,
     PR_CAPBSET_DROP,
     PR_SET_NO_NEW_PRIVS,
@@ -51,8 +52,6 @@ class Call(Shown):
         if isinstance(out, dict):
             refused = out.get("refused", "")
             out = out["b"].encode("latin-1") if "b" in out else None
-        if intent.name == "recvfrom" and isinstance(out, bytes):  # netlink says no in what it answers, not by errno
-            error = error or rtnl.refusal(out)
         return cls(who, intent.name, intent.args, value, error, spent, out, refused)
 
     @property
@@ -83,6 +82,8 @@ class Call(Shown):
         if self.name in ("clone3", "wait4", "getpid", "getppid", "setsid"):
             return "pid" if self.value > 0 else str(self.value)
         if self.name in ("openat", "openat2", "open_tree", "fsopen", "fsmount", "socket", "pidfd_open"):
+            return "fd"
+        if self.name == "bpf" and self.args[0] == BPF_PROG_LOAD and self.value >= 0:
             return "fd"
         if self.name == "keyctl":
             return "key"
@@ -123,7 +124,7 @@ def _argument(kind: str, value: Any) -> str:
     if kind == "strs":
         return "[" + ", ".join(quoted(item) for item in value) + "]"
     if kind == "buf":
-        return f"{_socket(value) or quoted(value)}, {len(value)}"
+        return f"{_socket(value) or quoted(value)}, {_length(value)}"
     if kind == "out":
         return f"…, {value}"
     if kind in ("status", "utsname"):
@@ -153,17 +154,21 @@ def _signals(numbers: Sequence[int]) -> str:
     return "~" * (shown is missing) + f"[{' '.join(words)}]"
 
 
-def _socket(value: bytes) -> str:
-    """An address or a link message in words; empty for other bytes."""
+def _length(value: bytes | Packed) -> int:
+    parts = value.parts if isinstance(value, Packed) else (value,)
+    return sum(len(part) if isinstance(part, bytes) else 4 for part in parts)
+
+
+def _socket(value: bytes | Packed) -> str:
+    """An address or a message to the network stack in words; empty for other bytes."""
+    if isinstance(value, Packed):
+        return netlink_text.words(value)
     if len(value) == 16 and value[:2] == struct.pack("=H", AF_INET):
         port, address = struct.unpack_from("!H4s", value, 2)
         return f'{{sa_family=AF_INET, sin_port=htons({port}), sin_addr=inet_addr("{inet_ntoa(address)}")}}'
     if len(value) == 12 and value[:2] == b"\x10\0":
         return "{sa_family=AF_NETLINK, nl_pid=0}"
-    if len(value) == 32 and struct.unpack_from("=IH", value) == (32, 19):
-        index, flags = struct.unpack_from("=iI", value, 20)
-        return f"{{RTM_SETLINK, NLM_F_REQUEST|NLM_F_ACK, {{ifi_index={index}, ifi_flags={decode('IFF', flags)}}}}}"
-    return ""
+    return netlink_text.words(value)
 
 
 _FIELD_GROUPS = {
@@ -174,6 +179,11 @@ _FIELD_GROUPS = {
     ("mount_attr", "propagation"): "MS",
     ("open_how", "flags"): "O",
     ("open_how", "resolve"): "RESOLVE",
+    ("bpf_attr", "prog_type"): "BPF_PROG_TYPE",
+    ("bpf_attr", "license"): "str",
+    ("bpf_attr", "prog_name"): "str",
+    ("bpf_attr", "attach_type"): "BPF_ATTACH_TYPE",
+    ("bpf_attr", "expected_attach_type"): "BPF_ATTACH_TYPE",
 }
 
 
@@ -182,8 +192,13 @@ def _struct(kind: str, value: dict[str, Any]) -> str:
         return "{version=_LINUX_CAPABILITY_VERSION_3, pid=0}"
     if kind == "cap_data":
         return "{" + ", ".join(f"{name}={capabilities.summary(mask)}" for name, mask in value.items()) + "}"
-    fields = [f"{name}={_argument(_FIELD_GROUPS.get((kind, name), 'fd'), item)}" for name, item in value.items()]
-    return "{" + ", ".join(fields) + "}, " + str(len(structs.pack(kind, {})))
+    fields = [
+        f"insn_cnt={len(item) // 8}, insns=…"  # a program is shown in full by who has assembled it
+        if name == "insns"
+        else f"{name}={_argument(_FIELD_GROUPS.get((kind, name), 'fd'), item)}"
+        for name, item in value.items()
+    ]
+    return "{" + ", ".join(fields) + "}, " + str(structs.size(kind, value))
 
 
 def quoted(value: str | bytes, longest: int = _LONGEST) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from labkit.linux.calls import Intent, Ret
+from labkit.linux.calls import Index, Intent, Packed, Ret
 from labkit.steps.backends.base import Part
 
 
@@ -47,8 +47,10 @@ def _fill(value: Any, hole: str, name: str) -> Any:
 
 
 def _shift(value: Any, start: int) -> Any:
-    if isinstance(value, Ret):
-        return Ret(value.number + start)
+    if isinstance(value, (Ret, Index)):
+        return type(value)(value.number + start)
+    if isinstance(value, Packed):
+        return Packed(_shift(value.parts, start))
     if type(value) is tuple:
         return tuple(_shift(item, start) for item in value)
     if isinstance(value, dict):

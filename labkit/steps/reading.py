@@ -133,6 +133,10 @@ def _net(raw: Row, naming: Naming) -> Iterator[Fact]:
             yield fact.Address(ns, link_name, address)
         for destination, gateway, link_name in row["routes"]:
             yield fact.Route(ns, destination, gateway, link_name)
+        for queue in row.get("qdiscs", ()):  # a recording may be older than these
+            yield fact.Qdisc(ns, *queue)
+        for each in row.get("classes", ()):
+            yield fact.TrafficClass(ns, *each)
         for address, port, pid in row["ports"]:
             yield fact.Port(ns, address, port, naming.process(pid))
 

@@ -35,7 +35,15 @@ def outcome(part: Part, rows: Sequence[Row], naming: Naming) -> tuple[Call, ...]
 
 def _failure(call: Call, calls: tuple[Call, ...]) -> StepFailed:
     likely, look = (None, None) if call.refused else TABLE.get((call.name, call.errno), (None, None))
-    text = f"{call.text}: {call.refused or errno_text(call.errno)}"
+    text = f"{_asked(call, calls)}: {call.refused or errno_text(call.errno)}"
     error = StepFailed(text, call=call.text, errno=0 if call.refused else call.errno, likely=likely, look=look)
     error.made = calls
     return error
+
+
+def _asked(call: Call, calls: tuple[Call, ...]) -> str:
+    """What was refused: the call, or, where the kernel says no in an answer (netlink does), what it answers."""
+    before = calls[: next(number for number, each in enumerate(calls) if each is call)]
+    if call.value < 0 or not before or before[-1].name != "sendto":
+        return call.text
+    return f"{before[-1].text}, answered"

@@ -7,13 +7,13 @@ names the machine that made it except the kernel's version.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from labkit.agent.wire import pack
 from labkit.errors import LabError, ReplayError, StepError
-from labkit.linux.calls import Fd, Joined, Pid, Ret
+from labkit.linux.calls import Fd, Index, Joined, Packed, Pid, Ret
 from labkit.steps import fact
 from labkit.steps.call import Call
 from labkit.steps.display import Shown
@@ -97,6 +97,11 @@ class Trace(Shown):
             raise ReplayError(f"this is not a trace: {error}", look="record it anew") from error
 
 
+_REFERENCES: dict[str, Callable[[Any], Any]] = {
+    kind.__name__.lower(): kind for kind in (Ret, Fd, Pid, Joined, Index, Packed)
+}
+
+
 def _taken_to_json(taken: Taken) -> dict[str, Any]:
     return {
         "number": taken.number,
@@ -132,5 +137,5 @@ def unpack(value: Any) -> Any:
             return inner.encode("latin-1")
         if tag == "struct":
             return {key: unpack(item) for key, item in inner.items()}
-        return {"ret": Ret, "fd": Fd, "pid": Pid, "joined": Joined}[tag](unpack(inner))
+        return _REFERENCES[tag](unpack(inner))
     return value

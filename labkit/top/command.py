@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -13,11 +14,11 @@ _BETWEEN = 0.5  # seconds between the two looks that a rate takes
 
 
 def main(*, once: bool = False, as_json: bool = False, order: str = "name") -> int:
-    """Show what the containers of all labs use; without a terminal once, as text. Raises LabError for no `order`."""
+    """Show what the containers of all labs use; where there is no screen, once and as text. Raises LabError."""
     if order not in table.ORDERS:
         raise LabError(f"rows are not sorted by {order!r}", look=f"one of {', '.join(table.ORDERS)}")
     meter = Meter()
-    if once or as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if once or as_json or not _screen():
         if meter.look():
             time.sleep(_BETWEEN)
         rows = meter.look()
@@ -27,3 +28,8 @@ def main(*, once: bool = False, as_json: bool = False, order: str = "name") -> i
 
     screen.run(lambda: (meter.look(), len(meter.labs)), order)
     return 0
+
+
+def _screen() -> bool:
+    """Whether there is a terminal that can be drawn on, and keys to be pressed."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"

@@ -32,10 +32,13 @@ class Found:
     pids: tuple[int, ...] = ()
 
 
-def labs() -> list[Journal]:
-    """The labs of this user that run at this moment; of root all that are on the machine."""
+def labs(known: set[str]) -> list[Journal]:
+    """The labs of this user that run at this moment; of root all that are on the machine.
+
+    `known` remembers whose window has answered, so that each is asked once.
+    """
     places = dict.fromkeys((journal.place(), MACHINES))
-    return [lab for place in places for lab in _in(place) if _lives(lab) and _ours(lab, place)]
+    return [lab for place in places for lab in _in(place) if _ours(lab, place, known)]
 
 
 def _in(place: str) -> list[Journal]:
@@ -45,19 +48,18 @@ def _in(place: str) -> list[Journal]:
         return []
 
 
-def _lives(lab: Journal) -> bool:
+def _ours(lab: Journal, place: str, known: set[str]) -> bool:
+    """Whether it lives and is ours: one that sudo has started is root's, and answers nobody but whom it serves."""
     owner = lab.owner()
-    return owner is not None and journal.lives(owner)
-
-
-def _ours(lab: Journal, place: str) -> bool:
-    """A lab that sudo has started is root's; whose it is, its window knows, which answers nobody else."""
-    if os.geteuid() == 0 or place == journal.place():
-        return True
-    try:
-        outside.look(lab.directory, [])
-    except outside.NotSeen:
+    if owner is None or not journal.lives(owner):
         return False
+    name = f"{lab.directory} {owner}"
+    if os.geteuid() != 0 and place != journal.place() and name not in known:
+        try:
+            outside.look(lab.directory, [])
+        except outside.NotSeen:
+            return False
+        known.add(name)
     return True
 
 

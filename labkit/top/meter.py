@@ -30,10 +30,11 @@ class Meter:
     def __init__(self) -> None:
         self.labs: list[str] = []
         self._before: dict[_Key, Look] = {}
+        self._known: set[str] = set()
 
     def look(self) -> list[Row]:
         """A row for each container that runs now; rates since the last time one looked."""
-        running = finding.labs()
+        running = finding.labs(self._known)
         self.labs = [lab.name for lab in running]
         now: dict[_Key, Look] = {}
         rows = []

@@ -24,10 +24,11 @@ from rich.text import Text
 
 from labkit.top import table
 from labkit.top.rates import Row
-from labkit.view.lettering import clean
+from labkit.view.lettering import cells, clean
 
 EVERY = 1.0  # seconds from one look to the next
 _NUMBERS = range(2, len(table.HEADS))  # columns that are set flush right
+_FIRST_TO_GO = (8, 6, 5, 7, 3, 0)  # columns that a narrow terminal does without
 
 Look = Callable[[], tuple[list[Row], int]]
 
@@ -57,7 +58,7 @@ def run(look: Look, order: str) -> None:
         rows, labs = look()
         due = time.monotonic() + EVERY
         while not state.over:
-            shown.update(page(rows, labs, state, console.height), refresh=True)
+            shown.update(page(rows, labs, state, *console.size), refresh=True)
             for key in wait(max(0.0, due - time.monotonic())):
                 state.press(key)
             if time.monotonic() >= due:
@@ -65,21 +66,34 @@ def run(look: Look, order: str) -> None:
                 rows, labs = (rows, labs) if state.paused else look()
 
 
-def page(rows: Sequence[Row], labs: int, state: State, height: int) -> Table:
-    """One picture: a line about it all, and the rows for which the terminal has room."""
+def page(rows: Sequence[Row], labs: int, state: State, width: int, height: int) -> Table:
+    """One picture: a line about it all, and the rows and columns for which the terminal has room."""
     there = f"{labs} lab{'s' * (labs != 1)}, {len(rows)} container{'s' * (len(rows) != 1)}"
     held = "  PAUSED" * state.paused
     title = f"labkit top: {there}, by {state.order}{held}   q quit  p pause  s sort"
     made = Table(title=title, title_justify="left", title_style="bold", box=None, header_style="reverse", expand=True,
-                 pad_edge=False)  # fmt: skip
+                 pad_edge=False, padding=(0, 2, 0, 0))  # fmt: skip
     if not rows:
         made.add_column(table.NOBODY if labs else table.NO_LABS)
         return made
-    for number, head in enumerate(table.HEADS):
-        made.add_column(head, justify="right" if number in _NUMBERS else "left", no_wrap=True, overflow="ellipsis")
-    for row in table.ordered(rows, state.order)[: max(1, height - 3)]:
-        made.add_row(*(Text(clean(cell), style="bold" if row.throttled_percent else "") for cell in table.cells(row)))
+    lines = [table.cells(row) for row in table.ordered(rows, state.order)[: max(1, height - 3)]]
+    shown = _columns([list(table.HEADS), *lines], width)
+    for number in shown:
+        made.add_column(table.HEADS[number], justify="right" if number in _NUMBERS else "left", no_wrap=True)
+    for line in lines:
+        made.add_row(*(Text(clean(line[number])) for number in shown))
     return made
+
+
+def _columns(lines: Sequence[Sequence[str]], width: int) -> list[int]:
+    """The numbers of the columns that fit side by side; those that are needed least go first."""
+    long = [max(map(cells, column)) + 2 for column in zip(*lines, strict=True)]
+    shown = list(range(len(long)))
+    for number in _FIRST_TO_GO:
+        if sum(long[each] for each in shown) <= width:
+            break
+        shown.remove(number)
+    return shown
 
 
 @contextmanager

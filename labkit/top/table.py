@@ -9,17 +9,7 @@ from dataclasses import asdict
 from labkit.top.rates import Row
 from labkit.view.lettering import grid
 
-HEADS = (
-    "LAB",
-    "CONTAINER",
-    "CPU %",
-    "THROTTLED %",
-    "MEMORY",
-    "READ/s",
-    "WRITTEN/s",
-    "PROCESSES",
-    "WAITING % cpu mem io",
-)
+HEADS = ("LAB", "CONTAINER", "CPU", "THROTTLED", "MEMORY", "READ/s", "WRITE/s", "PROCESSES", "WAITING cpu  mem   io")
 #: by what rows can be sorted, the key `s` goes from one to the next; names up, all else down
 ORDERS: dict[str, Callable[[Row], float]] = {
     "name": lambda row: 0.0,
@@ -39,12 +29,13 @@ def ordered(rows: Sequence[Row], order: str) -> list[Row]:
 
 def cells(row: Row) -> list[str]:
     """A row as texts, one for each of `HEADS`."""
-    waiting = row.waiting_percent
+    waiting = [_percent(row.waiting_percent.get(kind)).rjust(4) for kind in ("cpu", "memory", "io")]
     return [
-        row.lab, row.container + " (frozen)" * row.frozen, _number(row.cpu_percent, 1), _number(row.throttled_percent),
+        row.lab, row.container + " (frozen)" * row.frozen,
+        _percent(row.cpu_percent, 1), _percent(row.throttled_percent),
         _of(_bytes(row.memory), _bytes(row.memory_max)), _bytes(row.read_a_second), _bytes(row.written_a_second),
         _of(_number(row.processes), _number(row.processes_max)),
-        " ".join(_number(waiting.get(kind)).rjust(3) for kind in ("cpu", "memory", "io")) if waiting else "-",
+        " ".join(waiting).rjust(len(HEADS[-1])) if row.waiting_percent else "-",
     ]  # fmt: skip
 
 
@@ -61,8 +52,12 @@ def data(rows: Sequence[Row], labs: Sequence[str]) -> str:
     return json.dumps(found, indent=1)
 
 
-def _number(value: float | None, digits: int = 0) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
+def _percent(value: float | None, digits: int = 0) -> str:
+    return "-" if value is None else f"{value:.{digits}f}%"
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else str(value)
 
 
 def _of(value: str, most: str) -> str:

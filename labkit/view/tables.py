@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-
-from labkit.cgroups.rosetta import NOTE, Cell, Rosetta, Row
+from labkit.cgroups.rosetta import Cell, Rosetta, Row
 from labkit.learn.table import HEADS, Table
 from labkit.view.markup import Markup, code, document, join, table, tag
 
@@ -19,24 +17,20 @@ def progress_html(progress: Table) -> str:
 
 
 def rosetta_html(rosetta: Rosetta) -> str:
-    """Version 2 and version 1 side by side, by controllers; what is translated is dimmed, and in parentheses."""
-    heads = ("version 2", "value", "version 1", "value", "") if rosetta.values else ("version 2", "version 1", "")
-    groups = [
-        (controller, [cells for row in rows for cells in _files(row, rosetta.values)])
-        for controller, rows in groupby(rosetta.rows, key=lambda row: row.file.controller)
-    ]
-    note = tag("p", NOTE, css="lk-dim") if rosetta.translated else ""
-    return document(table("The files of its cgroups, in version 2 and in version 1", heads, groups), note)
+    """Version 2 and version 1 side by side, file by file; what is translated is dimmed, and in parentheses."""
+    heads = ("version 2", "value", "version 1", "value") if rosetta.values else ("version 2", "version 1")
+    groups = [(_about(row), [_places(*line, values=rosetta.values) for line in row.lines]) for row in rosetta.rows]
+    notes = (tag("p", note, css="lk-dim") for note in rosetta.notes)
+    return document(table("The files of its cgroups, in version 2 and in version 1", heads, groups), *notes)
 
 
-def _files(row: Row, values: bool) -> list[tuple[object, ...]]:
-    """A line for each place; what it is for stands in the first."""
-    lines: list[tuple[object, ...]] = []
-    for number, (new, old) in enumerate(row.lines):
-        left, right = code(new.place), code(old.place) if old else "–"
-        relation = "" if number else row.relation
-        lines.append((left, _said(new), right, _said(old), relation) if values else (left, right, relation))
-    return lines
+def _about(row: Row) -> Markup:
+    return join((f"{row.file.name}  ", tag("span", row.relation, css="lk-aside")))
+
+
+def _places(new: Cell, old: Cell | None, *, values: bool) -> tuple[object, ...]:
+    left, right = code(new.place), code(old.place) if old else "–"
+    return (left, _said(new), right, _said(old)) if values else (left, right)
 
 
 def _said(cell: Cell | None) -> Markup:

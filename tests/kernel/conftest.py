@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from leaks import Machine, settle
+from own_cgroups import lived_in
 
 from labkit import Lab
-from labkit.linux import cgroup2
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,21 +34,12 @@ def own_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cgroup() -> Iterator[str]:
-    """This test process has a cgroup of its own, in which its labs make theirs: what is left there is theirs.
+    """This test process has cgroups of its own, in which its labs make theirs: what is left there is theirs.
 
-    Its path, or "" where there is none: then the labs have none either.
+    The path of that of version 2, or "" where there is none: then the labs have none either.
     """
-    try:
-        outer = cgroup2.own()
-        mine = cgroup2.make(outer, f"labkit-test-{os.getpid()}")
-        Path(mine, "cgroup.procs").write_text("0")
-    except (OSError, LookupError):  # no cgroup2, or not ours to divide
-        yield ""
-        return
-    yield mine
-    Path(outer, "cgroup.procs").write_text("0")
-    cgroup2.kill(mine, root=outer)  # a test that left somebody there has failed by now
-    cgroup2.remove(mine, root=outer)
+    with lived_in() as mine:
+        yield mine
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from telling import well_told
 
 from labkit import Lab
 from labkit.container.container import Container
@@ -22,15 +23,6 @@ from labkit.steps.plan import Plan
 from labkit.steps.taking import StepFailed
 
 ALL = ("cgroup", "processes", "mounts", "files", "namespaces")
-
-
-def well_told(error: LabError) -> None:
-    """One line that says what, and at least one that says why or what next; fit to be read on a screen."""
-    assert "\n" not in error.message
-    assert len(error.message) < 400, error.message
-    assert error.likely or error.look
-    assert str(error).splitlines()[0] == error.message
-    assert error._render_traceback_() == [f"{type(error).__name__}: {error}"]
 
 
 @pytest.fixture

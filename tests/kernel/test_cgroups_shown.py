@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from labkit import Lab
 from labkit.cgroups import Limits
 from labkit.cgroups.change import Freeze, SetLimit
 from labkit.cgroups.make import MakeCgroup
+from labkit.container import metering
+from labkit.container.container import Container
 from labkit.errors import HostDied, SpecError
 from labkit.linux import hierarchies
 from labkit.view.pictures import cgroup_tree
@@ -31,6 +34,39 @@ def test_the_tree_shows_who_lives_where_and_what_has_changed(lab: Lab) -> None:
     assert cgroup_tree(lab).svg.count("cgroup.max.depth 3") >= 1
 
 
+def limited(lab: Lab) -> Container:
+    """A container that computes, held to a fifth of a CPU and 64 MiB; who cannot have that has nothing to see here."""
+    try:
+        return lab.run("busybox", ["sh", "-c", "while :; do :; done"], name="held", detach=True,
+                       limits=Limits(cpu=0.2, memory="64M", pids=9))  # fmt: skip
+    except SpecError as refused:
+        pytest.skip(f"this lab can hold nobody to that: {refused.message}")
+
+
+def test_limits_are_drawn_where_they_were_written(lab: Lab) -> None:
+    limited(lab)
+    text = str(cgroup_tree(lab))
+    assert "memory.max 67108864" in text or "memory.limit_in_bytes 67108864" in text
+    assert "cpu.max 20000 100000" in text or "cpu.cfs_quota_us 20000" in text
+    assert "pids.max 9" in text
+
+
+def test_a_cgroup_counts_what_is_used_below_it(lab: Lab) -> None:
+    held = lab.run("busybox", ["sh", "-c", "while :; do :; done"], name="busy", detach=True)
+    lab.run("busybox", ["sleep", "1000"], name="idle", detach=True)
+    deadline = time.monotonic() + 20
+    while (held.usage().cpu or 0) < 0.2:
+        assert time.monotonic() < deadline
+    lab.take_all([Freeze(path=f"/sys/fs/cgroup/{name}") for name in ("busy", "idle")])
+    while not held.usage().frozen:
+        assert time.monotonic() < deadline
+    used = metering.of_all(lab)
+    top, parts = used["/"].cpu, [used[f"/{name}"].cpu for name in ("busy", "idle")]
+    assert top and all(part is not None for part in parts)
+    assert top >= sum(part or 0.0 for part in parts) > 0.2
+    assert f"CPU {top:.1f}" in str(cgroup_tree(lab, usage=True)), "who is frozen uses no more"
+
+
 def test_what_is_read_is_what_cat_says(lab: Lab) -> None:
     held = lab.run("busybox", ["sleep", "1000"], name="web", detach=True)
     lab.take(Freeze(path="/sys/fs/cgroup/web"))  # so that its counters stand still
@@ -50,14 +86,18 @@ def test_what_is_read_is_what_cat_says(lab: Lab) -> None:
         assert name not in read or read[name] == there.read_text().strip()
 
 
-def test_limits_of_version_1_are_read_where_it_is_in_charge(lab: Lab) -> None:
-    if lab.info["controllers"].get("memory") != 1:
-        pytest.skip("version 1 has no memory controller here")
-    held = lab.run("busybox", ["sleep", "1000"], name="web", detach=True, limits=Limits(memory="32M"))
+def test_limits_are_read_from_the_version_that_is_in_charge_and_translated_to_the_other(lab: Lab) -> None:
+    table = limited(lab).rosetta("memory.max", "cpu.max", "pids.max")
+    quota, [memory], [pids] = (row.lines for row in table.rows)
+    assert {memory[0].value, memory[1].value if memory[1] else ""} == {"67108864"}
+    assert [new.value for new, _ in quota] == ["20000", "100000"] == [old.value for _, old in quota if old]
+    assert (pids[0].value, pids[1] and pids[1].value) == ("9", "9")
+    for new, old in (memory, *quota, pids):
+        assert old and new.read != old.read, "a controller is in one version or in the other"
     pid = lab.backend.look([])["processes"][-1]["pid"]
-    old = {name: tree for tree in hierarchies.own(pid) if tree.version == 1 for name in tree.controllers}
-    said = {old.place: old.value for row in held.rosetta("memory").rows for _, old in row.lines if old and old.read}
-    assert said["memory.limit_in_bytes"] == Path(old["memory"].directory, "memory.limit_in_bytes").read_text().strip()
+    name = "memory.max" if memory[0].read else "memory.limit_in_bytes"
+    files = [Path(tree.directory, name) for tree in hierarchies.own(pid)]
+    assert [file.read_text().strip() for file in files if file.exists()] == ["67108864"]
 
 
 def test_without_values_nothing_is_read_and_a_dead_one_has_none(lab: Lab) -> None:

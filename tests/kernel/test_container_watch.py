@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -50,6 +51,15 @@ def until(watch: Watch, kind: str) -> list[Sample | Event]:
             return heard
         assert time.monotonic() < deadline, f"no {kind} among {[e for e in heard if isinstance(e, Event)]}"
     raise AssertionError(f"ended without {kind}: {watch.events}")
+
+
+def counting_files() -> list[str]:
+    """The files of cgroups that this process has open."""
+    found = []
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # that of the listing itself
+            found.append(os.readlink(f"/proc/self/fd/{fd}"))
+    return [path for path in found if path.startswith("/sys/fs/cgroup/") or path.endswith("/cgroup")]
 
 
 def no_thread() -> bool:
@@ -117,6 +127,19 @@ def test_containers_that_die_while_they_are_looked_at_all_end(lab: Lab, cgroups:
     for watch in watches:
         assert until(watch, "ended")
         assert watch.fault is None
+
+
+def test_a_hundred_are_watched_at_once_and_nothing_stays_open(lab: Lab, cgroups: None) -> None:
+    watches = [lab.run("busybox", ["sleep", "1000"], detach=True).watch(hz=5) for _ in range(100)]
+    deadline = time.monotonic() + PATIENCE
+    while min(len(watch.samples) for watch in watches) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert counting_files()
+    lab.reset()
+    assert {watch.events[-1].kind for watch in watches} == {"ended"}
+    assert no_thread()
+    assert not counting_files()
 
 
 def test_a_busy_notebook_leaves_no_gap(lab: Lab, cgroups: None) -> None:
@@ -194,19 +217,26 @@ def test_what_meets_a_limit_is_an_event(lab: Lab, counted: None, limits: Limits,
 
 
 def test_the_victim_is_told_and_the_container_lives_on(lab: Lab, log: None) -> None:
-    held = lab.run("busybox", ["sh", "-c", WAIT + EATER + "sleep 1000"], detach=True, limits=Limits(memory="16M"))
-    other = lab.run("busybox", ["sleep", "1000"], detach=True, limits=Limits(memory="16M"))
+    held = lab.run(
+        "busybox", ["sh", "-c", WAIT + EATER + "sleep 1000"], detach=True, limits=Limits(memory="16M", swap=0)
+    )
+    other = lab.run("busybox", ["sleep", "1000"], detach=True, limits=Limits(memory="16M", swap=0))
     watch, beside = held.watch(), other.watch()
     go(held)
     [killed] = [each for each in until(watch, "oom") if isinstance(each, Event) and each.kind == "oom"]
     assert (killed.victim, killed.count) == ("tail", 1)
-    assert killed.pid > 0 and not os.path.exists(f"/proc/{killed.pid}")
+    deadline = time.monotonic() + PATIENCE
+    while os.path.exists(f"/proc/{killed.pid}"):  # until its parent has heard
+        assert killed.pid > 0 and time.monotonic() < deadline
+        time.sleep(0.01)
     assert held.running and other.running
     assert not any(event.kind == "oom" for event in beside.events)
 
 
 def test_a_victim_that_was_the_last_is_told_though_its_counter_has_gone(lab: Lab, log: None) -> None:
-    held = lab.run("busybox", ["sh", "-c", WAIT + "exec tail /dev/zero"], detach=True, limits=Limits(memory="16M"))
+    held = lab.run(
+        "busybox", ["sh", "-c", WAIT + "exec tail /dev/zero"], detach=True, limits=Limits(memory="16M", swap=0)
+    )
     watch = held.watch()
     go(held)
     until(watch, "ended")
@@ -214,10 +244,31 @@ def test_a_victim_that_was_the_last_is_told_though_its_counter_has_gone(lab: Lab
     assert held.wait(PATIENCE) == 137
 
 
+def test_where_all_die_together_each_is_told(lab: Lab, log: None) -> None:
+    if lab.info["controllers"]["memory"] == 1:
+        pytest.skip("version 1 kills one process, and leaves the others to cope")
+    limits = Limits(memory="16M", swap=0, oom_group=True)
+    held = lab.run("busybox", ["sh", "-c", WAIT + EATER + "sleep 1000"], detach=True, limits=limits)
+    watch = held.watch()
+    go(held)
+    until(watch, "ended")
+    victims = [event.victim for event in watch.events if event.kind == "oom"]
+    assert {"tail", "sh"} <= {*victims} and victims.count("tail") == 1
+
+
+def test_the_slow_lane_is_an_event(lab: Lab, counted: None) -> None:
+    if lab.info["controllers"]["memory"] == 1:
+        pytest.skip("version 1 has no memory.high")
+    held = lab.run("busybox", ["sh", "-c", WAIT + EATER], detach=True, limits=Limits(memory_high="8M", swap=0))
+    watch = held.watch(hz=20)
+    go(held)
+    assert until(watch, "high")
+
+
 def test_the_dead_of_an_earlier_container_are_not_those_of_its_namesake(lab: Lab, log: None) -> None:
     argv = ["sh", "-c", "exec tail /dev/zero"]
-    assert lab.run("busybox", argv, name="web", limits=Limits(memory="16M")).returncode == 137
-    second = lab.run("busybox", ["sleep", "1000"], name="web", detach=True, limits=Limits(memory="16M"))
+    assert lab.run("busybox", argv, name="web", limits=Limits(memory="16M", swap=0)).returncode == 137
+    second = lab.run("busybox", ["sleep", "1000"], name="web", detach=True, limits=Limits(memory="16M", swap=0))
     watch = second.watch()
     second.kill()
     until(watch, "ended")
@@ -229,6 +280,8 @@ def test_the_machine_stands_beside(lab: Lab, cgroups: None) -> None:
     inside, outside = busy.watch(), lab.watch()
     while len(outside.samples) < 5:
         time.sleep(0.02)
+    threads = [thread for thread in threading.enumerate() if thread.name == "labkit sampler"]
+    assert len(threads) == 2, "what psutil takes long to read keeps no container waiting"
     first, last = outside.samples[0], outside.samples[-1]
     before = [each for each in inside.samples if each.at >= first.at]
     mine = (before[-1].usage.cpu or 0) - (before[0].usage.cpu or 0)

@@ -28,7 +28,8 @@ pytestmark = [
     ),
 ]
 
-ALL = ["nb00", "nb01", "nb02", "nb03", "nb04", "nb05"]
+ALL = ["nb00", "nb01", "nb02", "nb03", "nb04", "nb05", "nb06"]
+IN_CGROUPS = ["nb02", "nb06"]
 EXAMINE = """
 from labkit import doctor
 print(json.dumps([finding.to_json() for finding in doctor.examine()]))
@@ -250,12 +251,17 @@ def test_no_overlayfs() -> None:
 
 def test_no_cgroup_tree() -> None:
     told = examined(covered("/sys/fs/cgroup"), "umount -R /sys/fs/cgroup || true", "mount -t tmpfs none /sys/fs/cgroup")
-    named(told["cgroups"][0], "note", "none: there is no cgroup2 tree", "container", "mount -t cgroup2", ["nb02"])
+    named(told["cgroups"][0], "note", "none: there is no cgroup2 tree", "container", "mount -t cgroup2", IN_CGROUPS)
 
 
 def test_no_cgroup_for_a_user_to_whom_none_was_delegated() -> None:
     told = examined(grant("student"), user=True)
-    named(told["cgroups"][0], "note", "a lab has none of its own", "none was delegated", "Delegate=yes", ["nb02"])
+    named(told["cgroups"][0], "note", "a lab has none of its own", "none was delegated", "Delegate=yes", IN_CGROUPS)
+
+
+def test_a_kernel_that_does_not_count_who_waits() -> None:
+    told = examined(covered("/proc/pressure"))
+    named(told["pressure"][0], "note", "is not counted", "told at boot", "psi=1", ["nb06"])
 
 
 def test_no_user_but_root() -> None:

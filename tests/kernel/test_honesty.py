@@ -14,6 +14,7 @@ import errno as errno_names
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import time
 from collections import defaultdict
@@ -29,7 +30,8 @@ from step_examples import EXAMPLES
 from strategies import plans
 
 from labkit import Lab
-from labkit.linux.calls import Fd, Intent, Joined, Pid, Ret
+from labkit.linux import structs
+from labkit.linux.calls import Fd, Intent, Joined, Packed, Pid, Ret
 from labkit.linux.constants import O_CREAT
 from labkit.linux.signatures import signature
 from labkit.namespaces.files import MakeDirectory
@@ -55,6 +57,7 @@ BETWEEN = {
         "poll": "waiting for an order or for the end of a child",
         "set_robust_list": "the C library in the child of a fork: strace came right after the host's own birth",
         "restart_syscall": "the same, interrupted by strace's attaching",
+        "gettid": "Python in the child of a fork: the same",
         "pidfd_open": "so that the end of the child just born is noticed",
         "wait4": "taking the exit status of a child that has ended",
     },
@@ -242,6 +245,8 @@ class Teller:
             return self.pids[who][value.name]
         if isinstance(value, Joined):
             return "".join(str(self._resolved(who, part, returned)) for part in value.parts)
+        if isinstance(value, Packed):  # of which only the length is compared: strace shows the structure in it
+            return b"".join(part if isinstance(part, bytes) else bytes(4) for part in value.parts)
         if isinstance(value, dict):
             return {key: self._resolved(who, item, returned) for key, item in value.items()}
         return value
@@ -258,9 +263,23 @@ class Teller:
             return [...]
         if kind == "clone_args":
             return [{"stack": None, "stack_size": 0, **value}, 88]
+        if kind == "bpf_attr":
+            return [self._bpf(value), structs.size(kind, value)]
         if kind == "cap_header":
             return [{"version": 0x20080522, "pid": 0}]
         return [list(value) if isinstance(value, tuple) else raw]
+
+    def _bpf(self, value: dict[str, Any]) -> dict[str, Any]:
+        """With the fields that nobody has set, and the instructions taken apart."""
+        if "insns" not in value:
+            return value
+        unset = dict.fromkeys(("log_level", "log_size", "kern_version", "prog_flags", "prog_ifindex"), 0)
+        insns = [
+            {"code": code, "dst_reg": registers & 15, "src_reg": registers >> 4, "off": off, "imm": imm}
+            for code, registers, off, imm in struct.iter_unpack("<BBhi", value["insns"])
+        ]
+        texts = {name: value[name].encode() for name in ("license", "prog_name")}
+        return {**value, **unset, **texts, "log_buf": None, "insns": insns, "insn_cnt": len(insns)}
 
 
 def agree(told: Seen, saw: Seen) -> bool:

@@ -206,6 +206,8 @@ def test_each_is_printed_as_strace_prints_it(tmp_path: Path) -> None:
         calls.pidfd_open(1),
         calls.close_range(3, 0xFFFFFFFF, CLOSE_RANGE_CLOEXEC),
         calls.keyctl_join_session_keyring("labkit-test"),
+        calls.bpf_prog_attach(Ret(9), Ret(6), 6),
+        calls.bpf_prog_detach(Ret(6), 6),
         calls.umount2(here, 2),
         calls.unshare(0x04000000),
         calls.mount(None, "/", None, MS_REC | MS_PRIVATE),
@@ -234,7 +236,8 @@ def plain(text: str) -> str:
 def test_every_call_of_the_table_that_a_step_can_name_has_a_typed_function() -> None:
     """And every typed function makes a call that the table has; what only the agent makes stands in this list."""
     spelled = {"open_": "openat", "mkdir": "mkdirat", "mknod": "mknodat", "symlink": "symlinkat", "unlink": "unlinkat",
-               "recv": "recvfrom", "send": "sendto", "keyctl_join_session_keyring": "keyctl"}  # fmt: skip
+               "recv": "recvfrom", "send": "sendto", "keyctl_join_session_keyring": "keyctl",
+               **dict.fromkeys(("bpf_prog_load", "bpf_prog_attach", "bpf_prog_detach"), "bpf")}  # fmt: skip
     own = (name for name, each in vars(calls).items() if getattr(each, "__module__", "") == calls.__name__)
     functions = {spelled.get(name, name) for name in own if name.islower()}
     made_by_hand = {"execveat", "exit_group", "getpid", "getppid", "linkat", "personality", "setgid", "setuid", "uname"}

@@ -91,3 +91,20 @@ with Lab() as lab:
     print(verdict.solved, verdict.judge, verdict.note)
 """)  # fmt: skip
     assert said == "True referee \n"
+
+
+def test_without_root_a_container_gets_a_cable_with_limits(home: Path) -> None:
+    said = as_nobody(home, """
+from labkit import Lab
+with Lab() as lab:
+    box = lab.run("busybox", ["sleep", "1000"], name="c1", detach=True)
+    print(box.link("10.9.0.2/24"))
+    print(box.shape(egress="8M", ingress="4M"))
+    print(box.exec(["ping", "-c", "1", "-w", "5", "10.9.0.1"]).returncode, box.traffic().sent_packets > 0)
+""")  # fmt: skip
+    assert said.splitlines()[3:] == [
+        "a cable: eth0 of c1 has 10.9.0.2/24, veth-c1 of the lab host 10.9.0.1/24",
+        "  egress   8 Mbit/s",
+        "  ingress  4 Mbit/s",
+        "0 True",
+    ]

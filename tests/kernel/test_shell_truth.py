@@ -19,6 +19,7 @@ from step_examples import EXAMPLES
 from strategies import plans
 
 from labkit import Lab
+from labkit.cgroups import Limits
 from labkit.linux.constants import SIGTERM
 from labkit.namespaces.files import WriteFile
 from labkit.namespaces.mounts import Mount
@@ -172,11 +173,17 @@ ALL = ("mnt", "pid", "user", "uts", "ipc", "net", "cgroup")
         {"namespaces": ()},
         {"namespaces": ALL},
         {"namespaces": ALL, "user": 1000, "init": True},
+        {"limits": Limits(devices=["c 1:3 rw"])},
     ],
     ids=str,
 )
 def test_the_script_of_a_container_makes_the_same_container(lab: Lab, options: dict[str, object]) -> None:
     agree(lab, lab.plans.container("busybox", ["sleep", "1000"], name="c1", **options))
+
+
+def test_the_script_of_a_cable_lays_the_same_cable(lab: Lab) -> None:
+    container = lab.plans.container("busybox", ["sleep", "1000"], name="c1")
+    agree(lab, container + lab.plans.link("c1", "10.9.0.2/24", egress="8M", ingress="4M"))
 
 
 def test_a_script_that_is_ended_ends_all_it_has_started(lab: Lab) -> None:

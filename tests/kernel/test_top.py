@@ -18,6 +18,8 @@ import pytest
 from stage import ROOT, SUDO_RULE, grant, play
 
 from labkit import Lab
+from labkit.cgroups import Limits
+from labkit.errors import SpecError
 
 TOP = [sys.executable, "-m", "labkit", "top"]
 
@@ -40,6 +42,19 @@ def test_it_sees_what_each_container_uses(lab: Lab) -> None:
     lines = subprocess.run([*TOP, "--once", "--sort", "cpu"], capture_output=True, text=True, check=True).stdout
     names = [line.split()[1] for line in lines.splitlines() if "top-" in line]
     assert names == ["top-busy", "top-idle"]
+
+
+@pytest.mark.usefixtures("cgroups")
+def test_it_sees_limits_and_who_meets_them(lab: Lab) -> None:
+    try:
+        lab.run("busybox", ["sh", "-c", "while :; do :; done"], name="top-held", detach=True,
+                limits=Limits(cpu=0.1, memory="64M", pids=9))  # fmt: skip
+    except SpecError as refused:
+        pytest.skip(f"this lab can hold nobody to that: {refused.message}")
+    held = next(row for row in told() if row["container"] == "top-held")
+    assert (held["memory_max"], held["processes_max"], held["processes"]) == (64 << 20, 9, 1)
+    assert isinstance(held["memory"], int) and 0 < held["memory"] < 64 << 20
+    assert isinstance(held["throttled_percent"], float) and held["throttled_percent"] > 50
 
 
 def test_a_lab_without_cgroups_is_seen_by_its_processes(lab: Lab) -> None:
@@ -106,13 +121,14 @@ class Screen:
                                         env={**os.environ, "TERM": "xterm-256color"})  # fmt: skip
         self.text = b""
 
-    def until(self, wanted: str, patience: float = 20.0) -> None:
-        """Wait until this was written since the last time."""
+    def until(self, wanted: str, patience: float = 20.0) -> str:
+        """Wait until this was written since the last time; returns what stands before it."""
         end = time.monotonic() + patience
         while wanted.encode() not in self.text:
             assert select.select([self.leader], [], [], max(0, end - time.monotonic()))[0], (wanted, self.text[-2000:])
             self.text += os.read(self.leader, 65536)
-        self.text = self.text.partition(wanted.encode())[2]
+        before, _, self.text = self.text.partition(wanted.encode())
+        return before.decode(errors="replace")
 
     def press(self, key: str) -> None:
         os.write(self.leader, key.encode())
@@ -160,6 +176,9 @@ def test_a_signal_gives_the_terminal_back_too(screen: Screen, number: signal.Sig
 def test_a_lab_that_dies_while_one_looks_leaves_a_screen_without_it(screen: Screen, lab: Lab) -> None:
     screen.until("top-web")
     lab.close()
-    screen.until("0 containers")
+    screen.until("labkit top:")  # the page that was begun meanwhile is over
+    deadline = time.monotonic() + 20
+    while "top-web" in screen.until("labkit top:"):  # from one page to the next
+        assert time.monotonic() < deadline
     screen.press("q")
     assert screen.ended() == 0

@@ -12,7 +12,7 @@ import pytest
 
 from labkit.agent import wire
 from labkit.agent.prepared import Prepared
-from labkit.linux.calls import Fd, Intent, Ret, close, mkdir
+from labkit.linux.calls import Fd, Intent, Ret, bpf_prog_detach, close, mkdir, open_, openat2
 from labkit.linux.volley import LISTING
 
 pytestmark = pytest.mark.skipif(platform.machine() not in LISTING, reason="no machine code for this processor")
@@ -47,6 +47,15 @@ def test_each_has_its_own_name_in_the_calls_of_parent_and_child(tmp_path: Path) 
     ]  # fmt: skip
 
 
+def test_a_structure_is_filled_in_with_what_an_earlier_call_returned() -> None:
+    """There is no field for that but in calls that want root: the descriptor stands where a mode is expected."""
+    odd = openat2(-100, "/dev/null", flags=0, mode=Ret(0))
+    kind = Prepared(packed(open_("/dev/null"), odd._replace(tolerate=(22,)), BIRTH), packed(END), HOLE)
+    rows, _ = launched(kind, "a")
+    os.close(rows[0][0])
+    assert rows[1][:2] == [-1, 22], "openat2(2) takes no mode without O_CREAT: it has seen the number"
+
+
 def test_a_call_of_the_child_that_fails_is_told_with_those_before_it(tmp_path: Path) -> None:
     kind = Prepared(packed(BIRTH), packed(mkdir(f"{tmp_path}/{HOLE}"), mkdir("/proc/x"), END), HOLE)
     rows, status = launched(kind, "a")
@@ -65,8 +74,9 @@ def test_nobody_is_born_after_a_call_that_failed(tmp_path: Path) -> None:
         (close(Fd("tree")), KeyError),
         (mkdir("a\0b"), ValueError),
         (close(Ret(0))._replace(tolerate=(95,)), ValueError),
+        (bpf_prog_detach(Ret(0), 6), ValueError),
     ],
-    ids=["a descriptor with a name", "a descriptor of before", "NUL", "an errno past the mask"],
+    ids=["a descriptor with a name", "a descriptor of before", "NUL", "an errno past the mask", "a late structure"],
 )
 def test_what_cannot_be_made_ready_is_refused(then: Intent, error: type[Exception]) -> None:
     with pytest.raises(error):

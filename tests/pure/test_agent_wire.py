@@ -11,7 +11,8 @@ import pytest
 from labkit.agent import wire
 from labkit.agent.client import Channel, Stuck
 from labkit.agent.remedies import remedy
-from labkit.linux.calls import Fd, Joined, Pid, Ret
+from labkit.linux.calls import Fd, Index, Joined, Packed, Pid, Ret
+from labkit.steps.trace import unpack
 
 
 @pytest.fixture
@@ -70,6 +71,9 @@ def test_values_and_references_are_told_apart() -> None:
         "mount", {"b": "\x00\xff"}, None, 3, {"ret": 0}, {"fd": "tree"}, {"pid": "c1"},
         {"joined": ["/proc/", {"pid": "c1"}]}, {"struct": {"flags": 1}},
     ]  # fmt: skip
+    message = Packed((b"\x10", Index(3), Pid("c1")))
+    assert wire.pack(message) == {"packed": [{"b": "\x10"}, {"index": 3}, {"pid": "c1"}]}
+    assert unpack(wire.pack(message)) == message
 
 
 def test_an_answer_that_nobody_waits_for_any_more_is_dropped(ends: tuple[socket.socket, socket.socket]) -> None:

@@ -16,6 +16,7 @@ from benchmarks.peers import last_line
 from benchmarks.report import Goal, Part, number, table, timings
 from benchmarks.same_calls import program
 from benchmarks.starts import goal, own_calls
+from benchmarks.watching import row
 from labkit.container.spec import Spec, plan
 
 
@@ -123,3 +124,7 @@ class TestThePlanAsAProgram:
     def test_it_clears_what_the_zygote_clears(self) -> None:
         layer = [f"/run/lab/c1{below}" for below in ("/upper", "/work/work", "/work", "/root", "")]
         assert re.findall(r'rmdir\("([^"]+)"\)', self.text) == ["/sys/fs/cgroup/c1", *layer]
+
+
+def test_a_share_of_a_core_is_told_by_the_sample_too() -> None:
+    assert row("labkit", 0.0125, 10) == ("labkit", "1.25", "10.0", "125")

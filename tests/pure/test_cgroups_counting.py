@@ -30,6 +30,7 @@ OLD = {
     "memory.usage_in_bytes": "10485760\n",
     "memory.max_usage_in_bytes": "67108864\n",
     "memory.failcnt": "3\n",
+    "memory.memsw.failcnt": "4\n",
     "memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n",
     "memory.stat": "cache 0\nrss 8192\nswap 1048576\nswapcached 5\ntotal_swap 2097152\n",
     "blkio.throttle.io_service_bytes_recursive": DISKS,
@@ -48,8 +49,8 @@ def test_version_1_is_read_in_the_same_words() -> None:
     used = Usage.parse(OLD)
     assert (used.cpu, used.user, used.system) == (2.5, 2.0, 0.5)
     assert (used.throttled, used.periods, used.periods_throttled) == (2.1, 30, 28)
-    assert (used.memory, used.memory_peak, used.swap) == (10 << 20, 64 << 20, 1 << 20)
-    assert used.events == {"max": 3, "oom_kill": 1}
+    assert (used.memory, used.memory_peak, used.swap) == (10 << 20, 64 << 20, 2 << 20)
+    assert used.events == {"max": 7, "oom_kill": 1}
     assert (used.read, used.written) == (1 << 20, 1 << 20)
     assert (used.processes, used.refused) == (7, 2)
     assert used.missing == ("pressure",)
@@ -67,11 +68,14 @@ def test_a_file_that_is_not_there_is_unknown_and_not_zero(name: str) -> None:
     full, less = Usage.parse(OLD), Usage.parse({key: text for key, text in OLD.items() if key != name})
     lacking = {field for field in Usage.__slots__ if getattr(full, field) != getattr(less, field)}
     assert lacking
-    assert all(getattr(less, field) in (None, {"max": 3}, {"oom_kill": 1}) for field in lacking)
+    assert all(
+        getattr(less, field) in (None, {"max": 7}, {"max": 3, "oom_kill": 1}, {"max": 4, "oom_kill": 1})
+        for field in lacking
+    )
 
 
 def test_swap_that_is_not_counted_is_unknown() -> None:
-    assert Usage.parse({"memory.stat": "cache 0\nswapcached 5\ntotal_swap 9\n"}).swap is None
+    assert Usage.parse({"memory.stat": "cache 0\nswapcached 5\ntotal_swapcached 9\n"}).swap is None
 
 
 def test_a_kernel_that_does_not_count_kills_says_so_with_none_of_them() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from labkit.cgroups import from_v1, vocabulary
+from labkit.cgroups import counting, from_v1, vocabulary
 from labkit.cgroups.pairs import pairs
-from labkit.cgroups.rosetta import NOTE, Rosetta, rosetta
+from labkit.cgroups.rosetta import NOTE, NOTHING, Rosetta, rosetta
 from labkit.cgroups.translation import to_v1
 from labkit.errors import SpecError
 from labkit.linux.cgroup_files import NO_LIMIT
@@ -63,6 +63,24 @@ def test_on_a_hybrid_machine_the_values_of_version_1_are_read_and_the_other_side
     assert shown["cgroup.freeze"] == ("(1)", "FREEZING")
     assert shown["io.stat wbytes"] == ("(8:0 2)", "8:0 2")
     assert shown["memory.high"] == ("", ""), "nobody can say what it would be"
+    assert NOTHING in str(rosetta({}, HYBRID)) and NOTHING not in str(rosetta({}, HYBRID, "cpu.weight"))
+
+
+def test_meters_of_version_1_are_translated_as_usage_translates_them() -> None:
+    files = {
+        "cpuacct.usage_user": "1000999\n", "cpuacct.usage_sys": "501000\n", "memory.max_usage_in_bytes": "8192\n",
+        "memory.stat": "swap 1\ntotal_swap 4096\n", "pids.current": "3\n", "pids.events": "max 2\n", **HYBRID,
+    }  # fmt: skip
+    told: dict[str, str] = {}
+    for name, text in files.items():
+        for file, said in counting.to_v2(name, text):
+            told[file] = told.get(file, "") + said
+    compared = 0
+    for pair in (pair for row in vocabulary.FILES.values() if row.role == "meter" for pair in pairs(row.name)):
+        if pair.v1 and (there := pair.v1.read(files)) and (said := pair.v2.read(told)):
+            assert pair.newer(there) == said, pair
+            compared += 1
+    assert compared >= 12
 
 
 def test_the_text_says_what_relates_and_fits_on_a_page() -> None:

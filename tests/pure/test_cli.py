@@ -15,7 +15,7 @@ from labkit.errors import LabError
 def test_without_a_command_it_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([]) == 0
     said = capsys.readouterr().out
-    assert all(command in said for command in ("doctor", "image", "agent-command"))
+    assert all(command in said for command in ("doctor", "top", "image", "agent-command"))
 
 
 def test_it_knows_its_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,6 +40,14 @@ def test_an_image_that_is_not_there_is_one_message(name: str, capsys: pytest.Cap
     assert said.out == ""
     assert said.err.startswith(f"labkit: there is no image {name!r}\n")
     assert "look:" in said.err
+
+
+def test_top_says_where_there_can_be_no_lab(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert cli.main(["top"]) == 1
+    assert "a lab runs on Linux" in capsys.readouterr().err
 
 
 def test_an_interrupt_is_status_130(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,6 +69,14 @@ def test_a_sample_and_what_happened_since_the_one_before(cgroup: Cgroup) -> None
     counters.close()
 
 
+def test_of_who_sleeps_one_usage_is_kept_for_all_samples(cgroup: Cgroup) -> None:
+    counters = source(cgroup)
+    [first], [second] = counters.look(1.0), counters.look(1.1)
+    assert isinstance(first, Sample) and isinstance(second, Sample)
+    assert first.usage is second.usage and (first.at, second.at) == (1.0, 1.1)
+    counters.close()
+
+
 def test_who_was_killed_is_asked_only_when_somebody_was(cgroup: Cgroup) -> None:
     cgroup.say(**{"memory.events": "oom_kill 0\n"})
     cgroup.kills = [[5, "h1/web", "old", 1]]

@@ -24,7 +24,8 @@ HEADERS = (
     """linux/types.h linux/mount.h linux/fcntl.h linux/openat2.h linux/close_range.h linux/stat.h linux/memfd.h
     linux/sched.h linux/wait.h linux/pidfd.h linux/signal.h asm/siginfo.h linux/time.h linux/ipc.h linux/personality.h
     linux/prctl.h linux/securebits.h linux/seccomp.h linux/capability.h linux/keyctl.h linux/magic.h
-    linux/nsfs.h asm/ioctls.h linux/sockios.h linux/netlink.h asm/errno.h""",
+    linux/nsfs.h linux/bpf.h asm/ioctls.h linux/sockios.h linux/netlink.h linux/rtnetlink.h
+    linux/if_link.h linux/if_addr.h linux/veth.h linux/pkt_sched.h asm/errno.h""",
     "sys/mount.h sys/socket.h sys/stat.h sys/wait.h sys/ipc.h fcntl.h signal.h net/if.h sys/personality.h",
 )
 
@@ -66,6 +67,9 @@ HEADERS = (
         ("IOCTL", 0xB701, "NS_GET_USERNS"),
         ("AF", 16, "AF_NETLINK"),
         ("CAP", 21, "CAP_SYS_ADMIN"),
+        ("BPF", 5, "BPF_PROG_LOAD"),
+        ("BPF_PROG_TYPE", 15, "BPF_PROG_TYPE_CGROUP_DEVICE"),
+        ("BPF_ATTACH_TYPE", 6, "BPF_CGROUP_DEVICE"),
     ],
 )
 def test_words_read_as_in_the_headers(name: str, value: int, text: str) -> None:

@@ -91,14 +91,15 @@ def test_a_log_that_may_not_be_read_tells_nothing(tmp_path: Path) -> None:
 def test_records_that_were_overwritten_are_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     answers: list[bytes | OSError] = [b"6,1,1,-;a\n", BrokenPipeError(32, "overrun"), b"6,9,2,-;b\n", BlockingIOError()]
 
-    def read(fd: int, size: int) -> bytes:
+    def readv(fd: int, rooms: list[bytearray]) -> int:
         answer = answers.pop(0)
         if isinstance(answer, OSError):
             raise answer
-        return answer
+        rooms[0][: len(answer)] = answer
+        return len(answer)
 
     (tmp_path / "kmsg").touch()
     with monkeypatch.context() as patch:
-        patch.setattr(os, "read", read)
+        patch.setattr(os, "readv", readv)
         found = kernel_log._read(str(tmp_path / "kmsg"))
     assert found == ["6,1,1,-;a\n", "6,9,2,-;b\n"]

@@ -17,7 +17,7 @@ from step_examples import EXAMPLES
 
 from labkit.container import spec
 from labkit.errors import PlanError
-from labkit.linux import rtnl, syscalls
+from labkit.linux import syscalls
 from labkit.linux.calls import Fd, Intent, Pid, Ret, mount
 from labkit.namespaces.files import MakeDirectory
 from labkit.namespaces.mounts import MakePrivate, Mount
@@ -46,7 +46,6 @@ def no_kernel() -> Iterator[None]:
     def tripped(*args: object, **options: object) -> Any:
         raise RuntimeError(f"the kernel was asked: {args} {options}")
 
-    rtnl.link_up(1)  # imports what it needs when it is first asked
     with pytest.MonkeyPatch.context() as patch:
         for name in ("invoke", "call", "enter"):
             patch.setattr(syscalls, name, tripped)
@@ -69,7 +68,7 @@ def test_a_plan_prints_exports_and_says_what_it_needs_without_touching_the_kerne
     assert lines[0] == f"{plan.name}: {len(plan)} steps"
     assert all(any(step.title in line for line in lines) for step in plan)
     assert script.startswith("#!/usr/bin/env bash\n") and f"# {len(plan)}. " in script
-    assert all(need.partition(":")[0] in ("image", "namespace", "tool", "cgroup2") for need in needs)
+    assert all(need.partition(":")[0] in ("image", "namespace", "tool", "cgroup2", "cgroup1", "bpf") for need in needs)
     assert sum(len(part.intents) for part in parts) == sum(len([*step.calls()]) for step in plan)
 
 

@@ -60,10 +60,10 @@ def test_the_table_says_of_all_what_is_known() -> None:
     assert (
         table.text(ROWS, 2, "name")
         == """\
-LAB    CONTAINER      CPU %  THROTTLED %  MEMORY         READ/s  WRITTEN/s  PROCESSES  WAITING % cpu mem io
-lab-1  db             99.0   -            5.0G           -       -          -            0  12 100
-lab-1  web            25.0   50           3.0M of 64.0M  1.0K    0B         7 of 50     10   -   -
-lab-2  idle (frozen)  -      -            -              -       -          1          -"""
+LAB    CONTAINER      CPU    THROTTLED  MEMORY         READ/s  WRITE/s  PROCESSES  WAITING cpu  mem   io
+lab-1  db             99.0%  -          5.0G           -       -        -                   0%  12% 100%
+lab-1  web            25.0%  50%        3.0M of 64.0M  1.0K    0B       7 of 50            10%    -    -
+lab-2  idle (frozen)  -      -          -              -       -        1          -"""
     )
 
 
@@ -100,9 +100,9 @@ def test_keys_pause_sort_and_end() -> None:
     assert state.order == "cpu", "once around"
 
 
-def shown(rows: list[Row], labs: int, height: int = 24) -> str:
-    console = Console(file=io.StringIO(), width=130, height=height)
-    console.print(screen.page(rows, labs, screen.State("cpu"), height))
+def shown(rows: list[Row], labs: int, width: int = 130, height: int = 24) -> str:
+    console = Console(file=io.StringIO(), width=width, height=height)
+    console.print(screen.page(rows, labs, screen.State("cpu"), width, height))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -112,6 +112,12 @@ def test_the_page_has_a_title_and_as_many_rows_as_there_is_room_for() -> None:
     assert "2 labs, 3 containers, by cpu" in page and "3.0M of 64.0M" in page
     assert "idle" not in shown(ROWS, 2, height=5)
     assert table.NO_LABS in shown([], 0) and table.NOBODY in shown([], 1)
+
+
+def test_a_narrow_terminal_has_fewer_columns_and_whole_ones() -> None:
+    wide, narrow = shown(ROWS, 2), shown(ROWS, 2, width=70)
+    assert "WAITING" in wide and "WAITING" not in narrow
+    assert "3.0M of 64.0M" in narrow and "…" not in narrow
 
 
 def test_a_name_that_is_markup_or_moves_the_cursor_stays_letters() -> None:
@@ -143,16 +149,16 @@ def lab(place: Path, *containers: str, number: int = 1, **owner: int) -> Path:
 
 
 def test_the_labs_that_run_are_found_and_the_dead_are_not(place: Path) -> None:
-    assert finding.labs() == []
+    assert finding.labs(set()) == []
     lab(place, "web")
     lab(place, "old", number=2, start=1)
     (place / "run/lab-3").mkdir()
-    assert [each.name for each in finding.labs()] == ["lab-1"]
+    assert [each.name for each in finding.labs(set())] == ["lab-1"]
 
 
 def test_a_container_is_a_cgroup_below_the_lab_hosts_which_is_none_itself(place: Path) -> None:
     cgroup = lab(place, "web", "db")
-    [found] = finding.labs()
+    [found] = finding.labs(set())
     old = place / "version 1/h1/web"
     old.mkdir(parents=True)
     assert [(each.name, each.cgroups) for each in finding.containers(found)] == [

@@ -40,13 +40,13 @@ def test_a_cgroup_has_the_controllers_that_its_parent_hands_down() -> None:
     assert (
         str(cgroup_tree(V2))
         == """\
-cgroup   controllers   limits                processes
+cgroup   controllers, ↓ handed down  limits                processes
 /        ↓cpu ↓memory
-├─ c1    cpu memory    cpu.max 20000 100000  c1
-├─ c2    cpu memory    cpu.weight 300
-│  │     ↓memory       memory.max 1048576
-│  └─ a  memory                              c2
-└─ host  cpu memory                          init"""
+├─ c1    cpu memory                  cpu.max 20000 100000  c1
+├─ c2    cpu memory                  cpu.weight 300
+│  │     ↓memory                     memory.max 1048576
+│  └─ a  memory                                            c2
+└─ host  cpu memory                                        init"""
     )
 
 
@@ -93,15 +93,15 @@ def test_what_has_changed_is_marked_with_its_sign() -> None:
     assert (
         str(picture)
         == """\
-   cgroup   controllers          limits                                  processes
+   cgroup   controllers, ↓ handed down  limits                                  processes
 ~  /        ↓cpu ↓memory +↓pids
-~  ├─ c1    cpu memory +pids     ~ cpu.max 20000 100000 -> 25000 100000  +c1.1 -c1
-   │                             +pids.max 9
--  ├─ c2    -cpu -memory         -cpu.weight 300
-   │  │     -↓memory             -memory.max 1048576
--  │  └─ a  -memory                                                      -c2
-+  ├─ c3    +cpu +memory +pids                                           +c3
-   └─ host  cpu memory +pids                                             init"""
+~  ├─ c1    cpu memory +pids            ~ cpu.max 20000 100000 -> 25000 100000  +c1.1 -c1
+   │                                    +pids.max 9
+-  ├─ c2    -cpu -memory                -cpu.weight 300
+   │  │     -↓memory                    -memory.max 1048576
+-  │  └─ a  -memory                                                             -c2
++  ├─ c3    +cpu +memory +pids                                                  +c3
+   └─ host  cpu memory +pids                                                    init"""
     )
     assert {"+", "-", "~"} <= set(letters(picture.svg))
 
@@ -117,6 +117,8 @@ def test_usage_is_told_where_it_is_given() -> None:
     text = str(cgroup_tree([*V2, *V1], usage=used))
     assert "CPU 1.500 s" in text and "memory 3.0 MiB" in text and "disks 1.0 MiB" in text and "processes 2" in text
     assert "used" not in str(cgroup_tree(V2)).splitlines()[0]
+    with pytest.raises(LabError, match="facts do not say what is used"):
+        cgroup_tree(V2, usage=True)
 
 
 def test_where_a_cgroup_lies_deeper_than_any_that_is_known_its_way_is_shown() -> None:

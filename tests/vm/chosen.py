@@ -16,6 +16,7 @@ CHOSEN = {
     "tests/kernel/test_agent_cgroups.py": "where a lab's cgroups are, delegation, and the options of the mounted tree",
     "tests/kernel/test_cgroups_change.py": "which files a cgroup has, what a new one says, the rules of the tree",
     "tests/kernel/test_limits.py": "what a quota, a weight, a wall of memory do, by the files of version 2",
+    "tests/kernel/test_devices.py": "what the verifier says to the program about devices, and whether it is asked",
     "tests/kernel/test_linux_nsfs.py": "what namespaces answer to ioctls, some of which are new",
     "tests/kernel/test_linux_calls.py": "the newest system calls, really made",
     "tests/kernel/test_linux_titles.py": "a process's title in /proc, which prctl(2) moves",

@@ -6,6 +6,7 @@ from labkit.errors import StepError, errno_name
 from labkit.learn import Check, Fault, Lesson, Predict, Question, Quiz, seen
 from labkit.learn.asking import Renewable, after
 from labkit.learn.judging import LabLike
+from labkit.learn.metering import SPINNING
 from labkit.learn.needs import A_CONTAINER, EVERY_LESSON
 from labkit.linux.constants import SIGKILL
 from labkit.linux.nsfs import KINDS
@@ -22,9 +23,6 @@ from labkit.steps.trace import Taken
 
 TENANTS = ("bakery", "radio", "school")
 _WORKER = "/tmp/worker"
-#: computes for ever, on the first CPU that it may use: there they all meet, however many the machine has
-_FIRST_CPU = r"$(sed -n 's/^Cpus_allowed_list:\s*\([0-9]*\).*/\1/p' /proc/self/status)"
-_SPINNING = ("sh", "-c", f"exec taskset -c {_FIRST_CPU} sh -c 'while :; do :; done'")
 
 
 def tenants() -> list[Step]:
@@ -44,7 +42,7 @@ def workers() -> list[Step]:
 def crowd(**processes: int) -> list[Step]:
     """So many processes for each tenant, all of which only compute: ``crowd(bakery=1, radio=3)``."""
     names = [name if count == 1 else f"{name}{n}" for name, count in processes.items() for n in range(1, count + 1)]
-    return [step for name in names for step in (Spawn(child=name), Exec(who=name, argv=_SPINNING))]
+    return [step for name in names for step in (Spawn(child=name), Exec(who=name, argv=SPINNING))]
 
 
 def read(lab: LabLike, who: str, path: str) -> str:

@@ -20,6 +20,7 @@ See: the manual page of the call, and the header that it names.
 
 from __future__ import annotations
 
+from labkit.linux.constants.bpf import *
 from labkit.linux.constants.caps import *
 from labkit.linux.constants.errnos import *
 from labkit.linux.constants.files import *
@@ -32,6 +33,7 @@ from labkit.linux.constants.process import *
 from labkit.linux.constants.process import __WALL as __WALL
 from labkit.linux.constants.process import __WCLONE as __WCLONE
 from labkit.linux.constants.process import __WNOTHREAD as __WNOTHREAD
+from labkit.linux.constants.rtnetlink import *
 from labkit.linux.constants.signals import *
 from labkit.linux.constants.sockets import *
 
@@ -39,6 +41,9 @@ from labkit.linux.constants.sockets import *
 GROUPS: dict[str, tuple[str, str, int, str]] = {
     "AF": ("", "AF_", -1, "decimal"),
     "AT": ("AT_ -AT_FDCWD -AT_EACCESS", "", 0, "hex"),
+    "BPF": ("", "BPF_PROG_ BPF_OBJ_ -BPF_PROG_TYPE_", -1, "decimal"),
+    "BPF_ATTACH_TYPE": ("", "BPF_CGROUP_", -1, "decimal"),
+    "BPF_PROG_TYPE": ("", "BPF_PROG_TYPE_", -1, "decimal"),
     "CAP": ("", "CAP_", -1, "decimal"),
     "CLD": ("", "CLD_", -1, "decimal"),
     "CLOCK": ("", "CLOCK_", -1, "decimal"),
@@ -52,7 +57,7 @@ GROUPS: dict[str, tuple[str, str, int, str]] = {
     "FSOPEN": ("FSOPEN_", "", 0, "hex"),
     "FSPICK": ("FSPICK_", "", 0, "hex"),
     "IFF": ("IFF_", "", 0, "hex"),
-    "IOCTL": ("", "NS_GET_ TC TIOC FIO SIOC", -1, "hex"),
+    "IOCTL": ("", "NS_GET_ TCGET TCSET TIOC FIO SIOC", -1, "hex"),
     "IPC": ("IPC_CREAT IPC_EXCL IPC_NOWAIT", "", 0, "octal"),
     "KEYCTL": ("", "KEYCTL_", -1, "decimal"),
     "KEY_SPEC": ("", "KEY_SPEC_", -1, "decimal"),
@@ -65,6 +70,7 @@ GROUPS: dict[str, tuple[str, str, int, str]] = {
     "MS": ("MS_", "", 0, "hex"),
     "MSG": ("MSG_", "", 0, "hex"),
     "NETLINK": ("", "NETLINK_", -1, "decimal"),
+    "NLM_F": ("NLM_F_ -NLM_F_DUMP -NLM_F_ROOT -NLM_F_MATCH", "", 0, "hex"),
     "NODE": ("", "S_IF -S_IFMT", S_IFMT, "octal"),
     "O": ("O_ -O_ACCMODE -O_RDONLY -O_WRONLY -O_RDWR", "O_RDONLY O_WRONLY O_RDWR", O_ACCMODE, "octal"),
     "OPEN_TREE": ("OPEN_TREE_ AT_EMPTY_PATH AT_NO_AUTOMOUNT AT_RECURSIVE AT_SYMLINK_NOFOLLOW", "", 0, "hex"),
@@ -74,6 +80,7 @@ GROUPS: dict[str, tuple[str, str, int, str]] = {
     "PR": ("", "PR_ -PR_CAP_AMBIENT_", -1, "decimal"),
     "PR_CAP_AMBIENT": ("", "PR_CAP_AMBIENT_", -1, "decimal"),
     "RESOLVE": ("RESOLVE_", "", 0, "hex"),
+    "RTM": ("", "RTM_", -1, "decimal"),
     "SCM": ("", "SCM_", -1, "decimal"),
     "SEAL": ("F_SEAL_", "", 0, "hex"),
     "SECBIT": ("SECBIT_", "", 0, "hex"),

@@ -60,6 +60,7 @@ class Actors:
         born = any(i.name == "clone3" and row[0] > 0 for i, row in zip(part.intents, rows, strict=False))
         for name, channel in ours.items():
             if born:
+                self.let_go(name)  # of one of the same name that has gone
                 self.channels[name] = channel
                 greet(channel)
             else:

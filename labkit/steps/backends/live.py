@@ -39,6 +39,8 @@ class Live:
         return {**self.info, "way": self.client.way}
 
     def machine(self, question: str, pids: Mapping[str, int]) -> Facts:
+        if question == "traffic":  # in a lab's network namespaces the supervisor must open the door
+            return self._traffic(pids)
         return machine.QUESTIONS[question](pids)
 
     def renew(self) -> Facts:
@@ -111,6 +113,20 @@ class Live:
             rtnl.fill(reply["net"], fds)
         reply.pop("seq", None)
         return reply
+
+    def _traffic(self, pids: Mapping[str, int]) -> Facts:
+        """The counters of all links in the network namespaces of these processes and of the ``lab host``.
+
+        Raises LookupError for a process that has gone.
+        """
+        from labkit.linux import rtnl
+
+        reply, fds = self.client.ask("look", probes=["net"])
+        rtnl.fill(reply["net"], fds, rtnl.counters)
+        counted = {row["ns"]: row["counters"] for row in reply["net"]}
+        spaces = {row["pid"]: row["ns"].get("net") for row in reply["processes"]}
+        init = reply["processes"][0]["pid"]
+        return {name: counted[spaces[pid]] for name, pid in {**pids, "lab host": init}.items()}
 
     def start(self, start: Start) -> int:
         with self._lock:

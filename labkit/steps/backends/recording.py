@@ -21,7 +21,7 @@ from labkit.steps.backends.numbers import Numbers, renumber
 from labkit.steps.backends.tape import Tape, Visit, asked_of_machine
 
 T = TypeVar("T")
-_PUBLIC = ("kernel", "cgroup_mode", "way", "rootless", "no_cgroup", "shared_root")
+_PUBLIC = ("kernel", "cgroup_mode", "way", "rootless", "no_cgroup", "shared_root", "controllers", "trees")
 _tapes: dict[Path, Tape] = {}  # of this Python, by file
 
 

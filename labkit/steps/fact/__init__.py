@@ -16,19 +16,19 @@ from typing import Any
 from labkit.steps.fact.base import Fact
 from labkit.steps.fact.files import FILE_TYPES, File, Mount
 from labkit.steps.fact.namespaces import Cgroup, IdMap, Limit, Namespace, SysvObject, TimeOffsets, Uts
-from labkit.steps.fact.network import Address, Link, Port, Route
+from labkit.steps.fact.network import Address, Link, Port, Qdisc, Route, TrafficClass
 from labkit.steps.fact.processes import CAPABILITY_SETS, CgroupMembership, Credentials, Process, Root
 
 __all__ = [
     "CAPABILITY_SETS", "FILE_TYPES", "PROBES", "TYPES", "Address", "Cgroup", "CgroupMembership", "Credentials", "Fact",
-    "File", "IdMap", "Limit", "Link", "Mount", "Namespace", "Port", "Process", "Root", "Route", "SysvObject",
-    "TimeOffsets", "Uts", "from_json", "to_json",
+    "File", "IdMap", "Limit", "Link", "Mount", "Namespace", "Port", "Process", "Qdisc", "Root", "Route",
+    "SysvObject", "TimeOffsets", "TrafficClass", "Uts", "from_json", "to_json",
 ]  # fmt: skip
 
 TYPES: dict[str, type[Fact]] = {
     t.__name__: t
-    for t in (Process, Namespace, Mount, Uts, SysvObject, Link, Address, Route, Port, IdMap, Credentials, Root,
-              TimeOffsets, CgroupMembership, Cgroup, Limit, File)
+    for t in (Process, Namespace, Mount, Uts, SysvObject, Link, Address, Route, Port, Qdisc, TrafficClass, IdMap,
+              Credentials, Root, TimeOffsets, CgroupMembership, Cgroup, Limit, File)
 }  # fmt: skip
 
 #: every probe there is, in the order in which they are shown

@@ -108,16 +108,22 @@ def _parts(path: str) -> tuple[str, ...]:
 
 def _ordered(paths: list[str]) -> Iterator[tuple[str, str, tuple[bool, ...]]]:
     """Each path with the nearest one above it ("" if none), and for each level whether it is the last there."""
-    below: dict[str, list[str]] = {}
+    known, below = set(paths), dict[str, list[str]]()
     for path in paths:
-        above = [p for p in paths if p != path and _parts(path)[: len(_parts(p))] == _parts(p)]
-        below.setdefault(max(above, key=lambda p: len(_parts(p)), default=""), []).append(path)
+        below.setdefault(next((above for above in _up(path) if above in known), ""), []).append(path)
     stack: list[tuple[str, str, tuple[bool, ...]]] = [(path, "", ()) for path in reversed(below.get("", []))]
     while stack:
         path, above_it, lasts = stack.pop()
         yield path, above_it, lasts
         children = below.get(path, [])
         stack += [(child, path, (*lasts, child == children[-1])) for child in reversed(children)]
+
+
+def _up(path: str) -> Iterator[str]:
+    """The paths above this one, the nearest first: ``/a``, then ``/``, of ``/a/b``."""
+    while path.strip("/"):
+        path = path.rpartition("/")[0] or "/"
+        yield path
 
 
 def _node(

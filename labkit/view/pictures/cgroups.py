@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import zip_longest
+from typing import cast
 
 from labkit.cgroups.usage import Usage
+from labkit.container import metering
+from labkit.errors import LabError
 from labkit.steps.snapshot import Snapshot
 from labkit.view.lettering import cells, clean, grid, shorten
 from labkit.view.pictures.cgroup_nodes import Mark, Node, nodes
@@ -16,53 +19,72 @@ from labkit.view.svg import CHAR, LINE, Svg, measure
 PROBES = ("cgroup",)
 _TITLE = "The tree of cgroups"
 _STEP = 3 * CHAR
-_HEADS = ("cgroup", "controllers", "limits", "used", "processes")
+_HEADS = ("cgroup", "controllers, ↓ handed down", "limits", "used", "processes")
+_ALWAYS = {0, 2, 4}  # columns that stand even where nothing is in them
 _MOST = (34, 28, 44, 26, 30)  # letters of each column on paper; a printed line has them all
 _TINTS = {"+": 3, "-": 6, "~": 2}
-_LEGEND = "↓ handed down to its children.  + new, - gone, ~ changed"
+_WORDS = {"+": "new", "-": "gone", "~": "changed"}
 Line = tuple[Mark, ...]  # of one cell
 
 
-def cgroup_tree(source: Source, *, since: Snapshot | None = None, usage: Mapping[str, Usage] | None = None) -> Picture:
+def cgroup_tree(source: Source, *, since: Snapshot | None = None, usage: bool | Mapping[str, Usage] = False) -> Picture:
     """The cgroups of a lab, each with its controllers, limits and processes; `since` marks what is other than then.
 
-    `usage` adds what each has used, by the name of the cgroup (`labkit.container.metering` asks a lab for it).
+    `usage` adds what each has used: True asks the lab, or it is given by the names of the cgroups. Raises LabError
+    where facts are drawn, which do not tell that.
     """
     found = nodes(look(source, PROBES), None if since is None else look(since, PROBES))
-    trees, signs = _together(found, usage or {}), since is not None
+    used = usage if isinstance(usage, Mapping) else _asked(source) if usage else {}
+    sheet = Sheet(_together(found, used), used, since is not None)
     described = (
         f"{sum(map(len, found.values()))} cgroups in {len(found)} trees, with controllers, limits and processes."
     )
-    return Picture(_TITLE, described, _text(trees, usage or {}, signs), _draw(trees, usage or {}, signs))
+    return Picture(_TITLE, described, _text(sheet), _draw(sheet))
+
+
+def _asked(source: Source) -> dict[str, Usage]:
+    lab = getattr(source, "lab", source)
+    if not hasattr(lab, "backend"):
+        raise LabError("facts do not say what is used", look="cgroup_tree(lab, usage=True)")
+    return metering.of_all(cast(metering.Metered, lab))
 
 
 def _together(found: Mapping[str, list[Node]], usage: Mapping[str, Usage]) -> dict[str, list[Node]]:
-    """By heading; trees of version 1 in which all is the same stand under one."""
-    alike: dict[object, list[str]] = {}
-    for tree, branch in found.items():
-        said = tuple((replace(node, tree=""), usage.get(node.name)) for node in branch) if tree else ""
-        alike.setdefault(repr(said), []).append(tree)
+    """By heading; trees of version 1 in which all is the same stand under one, and version 2 alone needs none."""
     if list(found) == [""]:
         return {"": found[""]}
+    alike: dict[object, list[str]] = {}
+    for tree, branch in found.items():
+        said = [(replace(node, tree=""), usage.get(node.name)) for node in branch] if tree else []
+        alike.setdefault(repr(said), []).append(tree)
     return {f"version 1: {'; '.join(names)}" if names[0] else "version 2": found[names[0]] for names in alike.values()}
 
 
-def _cells(node: Node, usage: Mapping[str, Usage]) -> tuple[list[Line], ...]:
-    """The lines of each column after the name."""
-    controllers = [node.has, tuple(Mark(f"↓{mark.text}", mark.sign) for mark in node.down)]
-    used: list[Line] = [(Mark(text),) for text in _used(usage[node.name])] if node.name in usage else []
-    return [line for line in controllers if line], [(mark,) for mark in node.limits], used, _people(node.people)
+@dataclass(frozen=True)
+class Sheet:
+    """What is to be shown: trees by their headings, what was used, and whether there is a column for signs."""
 
+    trees: Mapping[str, list[Node]]
+    usage: Mapping[str, Usage]
+    signs: bool
 
-def _people(people: Sequence[Mark], width: int = _MOST[-1]) -> list[Line]:
-    """Names side by side, as many as go into a line."""
-    lines: list[Line] = []
-    for mark in people:
-        if lines and cells(_flat((*lines[-1], mark))) <= width:
-            lines[-1] = (*lines[-1], mark)
-        else:
-            lines.append((mark,))
-    return lines
+    @property
+    def nodes(self) -> list[Node]:
+        """All cgroups of all trees."""
+        return [node for branch in self.trees.values() for node in branch]
+
+    @property
+    def columns(self) -> list[int]:
+        """Which of `_HEADS` are shown."""
+        return sorted(
+            _ALWAYS.union(*({n for n, lines in enumerate(self.cells(node), 1) if lines} for node in self.nodes))
+        )
+
+    def cells(self, node: Node) -> tuple[list[Line], ...]:
+        """The lines of each column after the name."""
+        controllers = [node.has, tuple(Mark(f"↓{mark.text}", mark.sign) for mark in node.down)]
+        used: list[Line] = [(Mark(text),) for text in _used(self.usage.get(node.name, Usage()))]
+        return [line for line in controllers if line], [(mark,) for mark in node.limits], used, _people(node.people)
 
 
 def _used(usage: Usage) -> list[str]:
@@ -79,129 +101,109 @@ def _used(usage: Usage) -> list[str]:
     return texts
 
 
+def _people(people: Sequence[Mark]) -> list[Line]:
+    """Names side by side, as many as go into a line."""
+    lines: list[Line] = []
+    for mark in people:
+        if lines and cells(_flat((*lines[-1], mark))) <= _MOST[-1]:
+            lines[-1] = (*lines[-1], mark)
+        else:
+            lines.append((mark,))
+    return lines
+
+
 def _flat(line: Line) -> str:
     return " ".join(clean(mark) for mark in line)
-
-
-def _columns(trees: Mapping[str, list[Node]], usage: Mapping[str, Usage]) -> list[int]:
-    """Which columns have something in them; name, limits and processes always stand."""
-    full = {0, 2, 4}
-    for node in (node for branch in trees.values() for node in branch):
-        full |= {number for number, lines in enumerate(_cells(node, usage), 1) if lines}
-    return sorted(full)
 
 
 # in letters
 
 
-def _text(trees: Mapping[str, list[Node]], usage: Mapping[str, Usage], signs: bool) -> str:
-    if not trees:
+def _text(sheet: Sheet) -> str:
+    if not sheet.trees:
         return "(no cgroups)"
-    shown = _columns(trees, usage)
-    lines: list[list[str]] = [[*[" "] * signs, *(_HEADS[number] for number in shown)]]
+    lines: list[tuple[str, ...]] = [(" ", *_HEADS)]
     headings: dict[int, str] = {}
-    for heading, branch in trees.items():
-        if heading:
-            headings[len(lines)] = clean(heading)
-        for index, node in enumerate(branch):
-            lines += _rows(node, branch[index + 1 : index + 2], usage, shown, signs)
-    printed = grid(lines, most=120)
+    for heading, branch in sheet.trees.items():
+        headings |= {len(lines): clean(heading)} if heading else {}
+        for node, following in zip_longest(branch, branch[1:]):
+            lines += _rows(node, following, sheet.cells(node))
+    shown = [0] * sheet.signs + [number + 1 for number in sheet.columns]
+    printed = grid([[line[number] for number in shown] for line in lines], most=120)
     for number in reversed(headings):
         printed.insert(number, headings[number])
     return "\n".join(printed)
 
 
-def _rows(
-    node: Node, following: Sequence[Node], usage: Mapping[str, Usage], shown: Sequence[int], signs: bool
-) -> list[list[str]]:
-    """A cgroup's lines; those after the first have the lines of the tree alone before them."""
-    columns = _cells(node, usage)
-    lines = []
-    for number, texts in enumerate(zip_longest(*columns, fillvalue=())):
-        name = _going_on(node, following) if number else node.lead + clean(node.step)
-        cells_ = (name, *map(_flat, texts))
-        lines.append([*[node.sign or " "] * (signs and not number), *[" "] * (signs and number > 0),
-                      *(cells_[column] for column in shown)])  # fmt: skip
-    return lines or [[*[node.sign or " "] * signs, node.lead + clean(node.step)]]
-
-
-def _going_on(node: Node, following: Sequence[Node]) -> str:
-    """What stands below a name when its limits need more lines: the tree's lines that lead further down."""
+def _rows(node: Node, following: Node | None, columns: tuple[list[Line], ...]) -> Iterator[tuple[str, ...]]:
+    """A cgroup's lines: its sign, its name and all columns; below the name the tree's lines go on."""
     down = "".join("   " if last else "│  " for last in node.lasts)
-    return f"{down}│" if following and following[0].depth > node.depth else down
+    below = f"{down}│" if following and following.depth > node.depth else down
+    first, *others = zip_longest(*(lines or [()] for lines in columns), fillvalue=())
+    yield node.sign or " ", node.lead + clean(node.step), *map(_flat, first)
+    yield from ((" ", below, *map(_flat, texts)) for texts in others)
 
 
 # on paper
 
 
-def _draw(trees: Mapping[str, list[Node]], usage: Mapping[str, Usage], signs: bool) -> Svg:
+def _draw(sheet: Sheet) -> Svg:
     svg = Svg()
-    if not trees:
+    if not sheet.trees:
         svg.text(0, 14, "(no cgroups)")
         return svg
-    shown = _columns(trees, usage)
-    left = 22.0 * signs
-    at = dict(zip(shown, _offsets(trees, usage, shown, left), strict=True))
+    at = _places(sheet)  # by column
     for number, x in at.items():
         svg.text(x, 14, _HEADS[number], css="lk-strong")
     y = LINE
-    for heading, branch in trees.items():
+    for heading, branch in sheet.trees.items():
         if heading:
-            svg.text(left, y + 18, shorten(heading, 80), css="lk-dim lk-strong")
+            svg.text(at[0], y + 18, shorten(heading, 80), css="lk-dim lk-strong")
             y += LINE + 4
         knees: list[float] = []
         for node in branch:
-            y = _paint(svg, node, y, at, knees, usage)
-    handed = any(node.down for branch in trees.values() for node in branch)
-    legend = _LEGEND if signs and handed else _LEGEND.partition("  ")[2] if signs else _LEGEND.partition(".")[0]
-    if signs or handed:
-        svg.text(left, y + 20, legend, css="lk-dim", size=11.5)
+            _name(svg, node, at[0], y, knees)
+            columns = sheet.cells(node)
+            for column, x in list(at.items())[1:]:
+                for number, line in enumerate(columns[column - 1]):
+                    _words(svg, x, y + LINE * number, line, column)
+            y += LINE * max(1, *map(len, columns)) + 3
+    if sheet.signs:
+        svg.text(at[0], y + 20, ", ".join(f"{s} {word}" for s, word in _WORDS.items()), css="lk-dim", size=11.5)
     return svg
 
 
-def _offsets(
-    trees: Mapping[str, list[Node]], usage: Mapping[str, Usage], shown: Sequence[int], left: float
-) -> list[float]:
+def _places(sheet: Sheet) -> dict[int, float]:
     """Where each column begins."""
-    widths = [measure(_HEADS[number]) for number in shown]
-    for node in (node for branch in trees.values() for node in branch):
-        columns = _cells(node, usage)
-        lengths = [node.depth * _STEP + measure(shorten(node.step, _MOST[0]))]
-        lengths += [max((_long(line, number) for line in columns[number - 1]), default=0) for number in shown[1:]]
-        widths = [max(pair) for pair in zip(widths, lengths, strict=True)]
-    return [left + sum(widths[:number]) + 24 * number for number in range(len(shown))]
+    found, x = {}, 22.0 * sheet.signs
+    for column in sheet.columns:
+        found[column] = x
+        long = [measure(_HEADS[column])]
+        for node in sheet.nodes:
+            if column:
+                lines = sheet.cells(node)[column - 1]
+                long += [sum(measure(shorten(mark, _MOST[column])) + 12 for mark in line) for line in lines]
+            else:
+                long.append(node.depth * _STEP + measure(shorten(node.step, _MOST[0])))
+        x += max(long) + 24
+    return found
 
 
-def _long(line: Line, column: int) -> float:
-    return sum(measure(shorten(mark, _MOST[column])) + 12 for mark in line)
-
-
-def _paint(
-    svg: Svg, node: Node, y: float, at: Mapping[int, float], knees: list[float], usage: Mapping[str, Usage]
-) -> float:
-    """One cgroup; returns where the next one begins."""
-    columns = _cells(node, usage)
-    x, middle = at[0] + node.depth * _STEP, y + LINE / 2
+def _name(svg: Svg, node: Node, left: float, y: float, knees: list[float]) -> None:
+    """A cgroup's name at its place in the tree, with its sign before it."""
+    x, middle = left + node.depth * _STEP, y + LINE / 2
     del knees[node.depth :]
     if node.depth:
         elbow = x - _STEP + 7
         svg.line([(elbow, knees[-1]), (elbow, middle), (x - 4, middle)], css="lk-line")
         knees[-1] = middle
     knees.append(middle + 9)
-    gone = node.sign == "-"
     if node.sign:
-        _chip(svg, at[0] - 22, y, node.sign)
-    svg.text(x, middle + 4.5, shorten(node.step, _MOST[0]), css="lk-dim" if gone else "lk-strong", tip=node.name)
-    for column, start in at.items():
-        for number, line in enumerate(columns[column - 1] if column else ()):
-            _words(svg, start, y + LINE * number, line, column)
-    return y + LINE * max(1, *map(len, columns)) + 3
-
-
-def _chip(svg: Svg, x: float, y: float, sign: str) -> None:
-    tint = _TINTS[sign]
-    svg.rect(x, y + 3, 15, 16, css=f"lk-c{tint}", tip={"+": "new", "-": "gone", "~": "changed"}[sign])
-    svg.text(x + 7.5, y + 15.5, sign, css=f"lk-on{tint} lk-strong", anchor="middle")
+        tint = _TINTS[node.sign]
+        svg.rect(left - 22, y + 3, 15, 16, css=f"lk-c{tint}", tip=_WORDS[node.sign])
+        svg.text(left - 14.5, y + 15.5, node.sign, css=f"lk-on{tint} lk-strong", anchor="middle")
+    css = "lk-dim" if node.sign == "-" else "lk-strong"
+    svg.text(x, middle + 4.5, shorten(node.step, _MOST[0]), css=css, tip=node.name)
 
 
 def _words(svg: Svg, x: float, y: float, line: Line, column: int) -> None:

@@ -1,0 +1,348 @@
+"""Lesson 06, cgroups: metering."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labkit.cgroups.change import EnterCgroup
+from labkit.cgroups.make import MakeCgroup, RemoveCgroup
+from labkit.cgroups.places import ROOT
+from labkit.errors import StepError, errno_name
+from labkit.learn import Check, Fault, Lesson, Predict, Question, Quiz, metering, seen
+from labkit.learn.accounts import clear, hide, inside, memory_counted, place
+from labkit.learn.asking import Renewable, after
+from labkit.learn.judging import LabLike
+from labkit.learn.metering import MIB, cost, layer, share, tenants, visit
+from labkit.learn.needs import A_CONTAINER, COUNTING, EVERY_LESSON
+from labkit.linux.constants import SIGSTOP
+from labkit.namespaces.processes import Kill
+from labkit.namespaces.signals import SignalPid
+from labkit.namespaces.spawn import Spawn
+from labkit.steps import fact
+from labkit.steps.snapshot import Snapshot
+from labkit.steps.step import Step
+from labkit.steps.trace import Taken
+
+BAKERY, RADIO = f"{ROOT}/bakery", f"{ROOT}/radio"
+COMPUTE = "timeout 1 md5sum /dev/zero"  #: in the program itself, and hardly in the kernel
+COPY = "timeout 1 dd if=/dev/zero of=/dev/null bs=1M"  #: the other way round: the kernel fills memory with zeros
+FILM, PATH = 32, "/srv/film"  #: MiB, and where it lies
+RECORD = f"dd if=/dev/zero of={PATH} bs=1M count={FILM}"
+PROGRAM = "/bin/busybox"  #: the largest file of the image
+READ = f"dd if={PROGRAM} of=/dev/null bs=64k"
+
+
+# predictions
+
+PREDICTIONS = (
+    Predict(
+        id="nb06/child",
+        before=lambda step: isinstance(step, Spawn) and step.child == "oven",
+        ask="The bakery forks. In which cgroup is its child, the oven, born?",
+        choices=("/host, where the lab's first processes are", "/bakery", "in none"),
+        answer=lambda taken: "/bakery" if place(taken.after, "oven") == "/bakery" else place(taken.after, "oven"),
+        why="A child is born where its parent is; nobody has to know whatever a tenant will start.",
+    ),
+    Predict(
+        id="nb06/moved",
+        before=EnterCgroup,
+        ask="By mistake the bakery's first process moves to the cgroup of the radio. Who is in /radio then?",
+        choices=("the bakery", "the bakery and the oven", "nobody: that needs the radio's consent"),
+        answer=lambda taken: {1: "the bakery", 2: "the bakery and the oven"}.get(
+            len(inside(taken.after, "/radio")), "nobody: that needs the radio's consent"
+        ),
+        why="A process moves alone: children that were born before stay where they are, and what was counted, too.",
+    ),
+    Predict(
+        id="nb06/closed",
+        before=RemoveCgroup,
+        ask="The bakery itself is no longer in /bakery. May the cgroup be removed?",
+        choices=("yes: who made it has left", "no: EBUSY", "yes, and the oven is killed"),
+        answer=lambda taken: _closed(taken),
+        why="The oven is still in there. A cgroup goes when the last process has left it or died.",
+    ),
+)
+
+
+def _closed(taken: Taken) -> str:
+    if isinstance(taken.error, StepError):
+        return f"no: {errno_name(taken.error.errno)}"
+    return "yes: who made it has left" if seen.life(taken.after, "oven") else "yes, and the oven is killed"
+
+
+# exercise 1: three accounts
+
+_TENANTS = ("bakery", "radio", "school")
+
+
+def _accounts(facts: Snapshot) -> list[str]:
+    return [place(facts, name) for name in _TENANTS]
+
+
+def _separate(facts: Snapshot) -> bool:
+    places = _accounts(facts)
+    return all(places) and not any(
+        one == other or one.startswith(f"{other}/") for n, one in enumerate(places) for m, other in enumerate(places)
+        if n != m
+    ) and not {"/", "/host"} & {*places}  # fmt: skip
+
+
+def _flat(facts: Snapshot) -> bool:
+    return all(place.count("/") == 1 for place in _accounts(facts))
+
+
+def _model_accounts(lab: LabLike) -> None:
+    for name in _TENANTS:
+        lab.take_all([MakeCgroup(path=f"{ROOT}/{name}"), Spawn(child=name, cgroup=f"{ROOT}/{name}")])
+
+
+ACCOUNTS = Check(
+    id="nb06/accounts",
+    task="Bakery, radio and school, each a process in a cgroup of its own, so that none is counted with another.",
+    accept=[
+        ("three beside each other", lambda facts: _separate(facts) and _flat(facts)),
+        ("below a cgroup that has the sum of them", lambda facts: _separate(facts) and not _flat(facts)),
+    ],
+    hints=[
+        (lambda facts: not any(_accounts(facts)), "no tenant is there: lab.take(Spawn(child='bakery', cgroup=…))"),
+        (
+            lambda facts: not all(_accounts(facts)),
+            "not all three are there, by the names bakery, radio and school",
+        ),
+        (
+            lambda facts: len({*_accounts(facts)} - {"/host"}) == 0,
+            "all three are in /host, with the lab's own processes: where a process is born, its parent was",
+        ),
+        (
+            lambda facts: "/host" in _accounts(facts),
+            "somebody is in a cgroup, and somebody still in /host: made is not yet entered",
+        ),
+        (
+            lambda facts: len({*_accounts(facts)}) < 3,
+            "two of them are in one cgroup: on which of the two bills do they go?",
+        ),
+    ],
+    otherwise="one cgroup lies within another: the sum above has what is counted below, too",
+    probes=("processes", "cgroup"),
+    model=_model_accounts,
+)
+
+# exercise 2: the oven's own account
+
+
+def _oven(facts: Snapshot) -> str:
+    return place(facts, "oven")
+
+
+def _billed(facts: Snapshot) -> bool:
+    return seen.life(facts, "bakery") == "runs" == seen.life(facts, "oven") and _oven(facts).startswith("/bakery/")
+
+
+def _model_oven(lab: LabLike) -> None:
+    shop, oven = f"{BAKERY}/shop", f"{BAKERY}/oven"
+    lab.take_all([MakeCgroup(path=path) for path in (BAKERY, shop, oven)])
+    lab.take_all([Spawn(child="bakery", cgroup=shop), Spawn(who="bakery", child="oven", cgroup=oven)])
+
+
+OVEN = Check(
+    id="nb06/oven",
+    task="The oven, a child of the bakery, gets a meter of its own, and what it uses stays on the bakery's bill.",
+    accept=[
+        (
+            "shop and oven side by side below the bakery's cgroup, which is the sum",
+            lambda f: _billed(f) and place(f, "bakery").startswith("/bakery/") and place(f, "bakery") != _oven(f),
+        ),
+        (
+            "the oven below, the bakery above: as long as no controller is to be handed down there",
+            lambda f: _billed(f) and place(f, "bakery") == "/bakery",
+        ),
+    ],
+    hints=[
+        (
+            lambda f: not seen.life(f, "oven") or not seen.life(f, "bakery"),
+            "there must be two processes: Spawn(child='bakery', …), and then Spawn(who='bakery', child='oven', …)",
+        ),
+        (lambda f: _oven(f) == "/host", "the oven is in /host, on nobody's bill"),
+        (
+            lambda f: _oven(f) == place(f, "bakery"),
+            "bakery and oven are in one cgroup: a single meter, which cannot tell them apart",
+        ),
+        (
+            lambda f: not _oven(f).startswith("/bakery"),
+            "the oven has a meter of its own, and the bakery's does not see it: what is counted below /bakery?",
+        ),
+    ],
+    otherwise="the bakery is not on its own bill: which cgroup has /bakery at the beginning of its path?",
+    probes=("processes", "cgroup"),
+    model=_model_oven,
+)
+
+# fault 1: a controller that was not handed down (version 2), or whose tree was not entered (version 1)
+
+UNCOUNTED = Fault(
+    id="nb06/no-memory",
+    symptom="The radio's bill says nothing about memory: not 0, nothing at all. Its CPU time is counted.",
+    breaks=lambda lab: hide(lab, "radio"),
+    mends=lambda lab: clear(lab, "radio"),
+    repaired=lambda f: (
+        memory_counted(f, "radio") or not (seen.life(f, "radio") or seen.one(f, fact.Cgroup, path="/radio"))
+    ),
+    tools=["print(used(lab, 'radio'))", "cgroup_tree(lab)"],
+    hints=[
+        (
+            lambda f: not seen.life(f, "radio"),
+            "the radio is silent now: it uses nothing, and nobody counts that either",
+        ),
+        (
+            lambda f: place(f, "radio") != "/radio",
+            "the radio has left its cgroup; now nothing is counted for it",
+        ),
+    ],
+    hint="memory has a controller. Version 2: does the cgroup above hand it down? Version 1: is the radio in its tree?",
+    why="the radio's memory is counted",
+    probes=("processes", "cgroup"),
+)
+
+# fault 2: somebody else pays
+
+_SILENT = "the radio is off the air: that was not asked for; the mixer is to work, and the radio to pay for it"
+
+
+def _mixer_on_air(facts: Snapshot) -> bool:
+    return seen.life(facts, "mixer") == "runs" and seen.life(facts, "radio") == "runs"
+
+
+WRONG_BILL = Fault(
+    id="nb06/wrong-bill",
+    symptom="The bakery has a single process, and sees it on its bill. And yet it is billed for two.",
+    breaks=[
+        MakeCgroup(path=BAKERY),
+        MakeCgroup(path=RADIO),
+        Spawn(child="bakery", cgroup=BAKERY),
+        Spawn(child="radio", cgroup=RADIO),
+        Spawn(who="radio", child="mixer", cgroup=BAKERY),
+    ],
+    mends=lambda lab: _move_out(lab),
+    repaired=lambda f: (
+        (place(f, "mixer") == "/radio" and _mixer_on_air(f))
+        or not any((*seen.guests(f), seen.one(f, fact.Cgroup, path="/bakery")))
+    ),
+    tools=["print(lab.snapshot('cgroup'))", "process_tree(lab)"],
+    hints=[
+        (lambda f: not seen.life(f, "bakery"), "the bakery is gone; it was not at fault, and is it still billed?"),
+        (lambda f: not _mixer_on_air(f), _SILENT),
+        (lambda f: place(f, "mixer") == "/host", "now the landlord pays for the mixer; whose child is it?"),
+    ],
+    hint="a meter counts who is in the cgroup, whoever that belongs to. Who is in /bakery, and whose child is that?",
+    why="each pays for what is its own",
+    probes=("processes", "cgroup"),
+)
+
+
+def _move_out(lab: LabLike) -> None:
+    lab.take_all([Kill(who="radio", target="mixer"), Kill(target="radio"), Kill(target="bakery")])
+    lab.snapshot()  # looks until the dying have gone
+    lab.take_all([RemoveCgroup(path=BAKERY), RemoveCgroup(path=RADIO)])
+
+
+# the quiz
+
+
+def _in_account(*more: Step) -> tuple[Step, ...]:
+    return (MakeCgroup(path=BAKERY), Spawn(child="a", cgroup=BAKERY), *more)
+
+
+def _grandchild(lab: Renewable) -> str:
+    family = (Spawn(who="a", child="b"), Spawn(who="b", child="c"))
+    return place(after(lab, *_in_account(*family), look=("cgroup",)), "c")
+
+
+def _stopped(lab: Renewable) -> bool:
+    after(lab, *_in_account(SignalPid(pid=3, signal=SIGSTOP)))
+    try:
+        lab.take(RemoveCgroup(path=BAKERY))
+    except StepError:
+        return True
+    return False
+
+
+def _after_the_end(lab: Any) -> str:
+    [bakery] = tenants(lab, "bakery")
+    return share(cost(bakery, RECORD).memory, FILM * MIB)
+
+
+def _payer(lab: Any) -> str:
+    bakery, radio = tenants(lab, "bakery", "radio")
+    written = cost(bakery, RECORD).memory
+    read = visit(lab, radio, ("cat", layer(bakery, PATH))).memory
+    return "the bakery" if written > 10 * read else "the radio" if read > 10 * written else "both, half each"
+
+
+def _from_disk(lab: Any) -> str:
+    [bakery] = tenants(lab, "bakery")
+    metering.count_disks(bakery)
+    cost(bakery, READ)
+    whole = int(bakery.exec(f"wc -c {PROGRAM}").stdout.split()[0])
+    return share(cost(bakery, READ).read, whole)
+
+
+def _uses_up(lab: Any) -> str:
+    [bakery] = tenants(lab, "bakery")
+    briefly = "dd if=/dev/zero of=/dev/null bs=1M & sleep 0.3; kill $!"
+    return cost(bakery, ["sh", "-c", briefly]).mostly
+
+
+QUESTIONS = (
+    Question(
+        id="nb06/grandchild",
+        ask="A process in /bakery forks, and its child forks again. In which cgroup is the grandchild?",
+        answer=_grandchild,
+        wrong=("/", "/host", "/bakery/a"),
+        why="Born where the parent is, over as many generations as you like.",
+    ),
+    Question(
+        id="nb06/stopped",
+        ask="The only process of a cgroup has been stopped with SIGSTOP. Is the cgroup still in use?",
+        answer=_stopped,
+        wrong=("yes", "no", "only until SIGCONT"),
+        why="Stopped or asleep, it is there, and has memory. Only who has ended is counted no more.",
+    ),
+    Question(
+        id="nb06/after-the-end",
+        ask="A program writes 32 MiB into a file of a tmpfs and ends. How much of that does its cgroup still have?",
+        answer=_after_the_end,
+        wrong=("nothing", "half of it", "all, for 30 seconds"),
+        why="The pages belong to the file, and are counted for who had them made, until they are given back.",
+    ),
+    Question(
+        id="nb06/payer",
+        ask="The bakery writes a file, the radio reads all of it. For whom are its pages counted?",
+        answer=_payer,
+        wrong=("the radio", "both, half each", "neither"),
+        why="A page has one owner: who touched it first.",
+    ),
+    Question(
+        id="nb06/second-read",
+        ask="A program reads a file that was read a moment ago. How much of that is counted as read from a disk?",
+        answer=_from_disk,
+        wrong=("all", "half of it", "as much as the first time"),
+        why="It is in the page cache. What does not reach the disk is not counted there.",
+    ),
+    Question(
+        id="nb06/zeros",
+        ask="dd copies zeros from /dev/zero to /dev/null. Which CPU time is that, mostly?",
+        answer=_uses_up,
+        wrong=("user", "both", "none: it waits for a disk"),
+        why="The kernel fills the memory with zeros; dd itself only asks for it.",
+    ),
+)
+
+LESSON = Lesson(
+    "nb06",
+    "Cgroups: metering",
+    predictions=PREDICTIONS,
+    checks=(ACCOUNTS, OVEN),
+    faults=(UNCOUNTED, WRONG_BILL),
+    quiz=Quiz.of("nb06", own=QUESTIONS, recall=("nb03/kill-one", "nb05/links-up")),
+    needs=(*EVERY_LESSON, *A_CONTAINER, *COUNTING),
+)
