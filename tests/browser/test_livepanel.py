@@ -204,6 +204,17 @@ def test_a_page_that_was_loaded_again_has_all_of_it(notebook, live):
     assert notebook.run(2) == "1"
 
 
+def test_a_page_that_is_gone_without_a_word_leaves_no_thread(notebook, live):
+    assert notebook.run(2) == "1"
+    note = "seen = []\ndef note():\n    while 0 not in seen: seen.append(fed()); time.sleep(0.2)\n"
+    notebook.run(notebook.add_cell(f"import time\n{note}threading.Thread(target=note, daemon=True).start()"))
+    notebook.page.goto("about:blank")
+    notebook.page.wait_for_timeout(22_000)  # feed.SILENCE, and some
+    notebook.open()
+    notebook.wait_for_kernel()
+    assert notebook.run(notebook.add_cell("seen[-1]")) == "0"
+
+
 def test_when_all_have_ended_it_says_so_and_leaves_a_figure(notebook, live):
     notebook.run(notebook.add_cell("for box in (web, db): box.watches[-1].happens('ended')"))
     expect(live.root.locator(".lv-state")).to_contain_text("It has ended")
