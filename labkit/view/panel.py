@@ -50,8 +50,8 @@ _SCRIPTS = ("parts", "meters", "units", "marks", "chart", "knobs", "readings", "
 class Panel(anywidget.AnyWidget):
     """The widget of some containers. Its text says whom it shows, and what they may use.
 
-    `show` names charts (`still.CHARTS`); `minutes` are kept, and shown when one zooms out. Raises SpecError for
-    what cannot be shown.
+    `show` names charts (`still.CHARTS`); `minutes` are kept, and shown when one zooms out. Raises SpecError for what
+    cannot be shown.
     """
 
     _esm = ""
@@ -73,6 +73,7 @@ class Panel(anywidget.AnyWidget):
         self, *of: Kept | Limited, minutes: float = 10, hz: float = 10, show: Sequence[str] = (), sliders: bool = True
     ) -> None:
         watched.check(of, minutes, show)
+        _replace(cell(), self)
         self._watches = [watched.watch(thing, hz) for thing in of]
         self._own = [watch for watch, thing in zip(self._watches, of, strict=True) if watch is not thing]
         self._limited: list[Limited | None] = [cast(Limited, t) if watched.limits(t) is not None else None for t in of]
@@ -99,7 +100,6 @@ class Panel(anywidget.AnyWidget):
         self.on_msg(self._receive)
         themes.follow(self._follow)
         self._wait_for_somebody()
-        _replace(cell(), self)
 
     def end(self) -> None:
         """Watch no longer. What was seen stays, and can still be looked at. Safe to call twice."""
@@ -172,7 +172,7 @@ class Panel(anywidget.AnyWidget):
             case {"op": "here", "have": list(have)}:
                 if feed := self._feed:
                     feed.heard()
-                else:
+                elif not self.ended:  # else the page has all that there ever was
                     self._attend(have)
             case {"op": "bye"} if self._feed:
                 self._feed.stop()

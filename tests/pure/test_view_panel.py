@@ -276,7 +276,12 @@ class TestPanel:
         shown = panel.Panel(box)
         shown._receive(shown, {"op": "hello", "have": []}, None)
         box.watches[0].happens("ended")
-        soon(lambda: shown.ended)
+        soon(lambda: shown.ended and not threads())
+        sent.clear()
+        shown._receive(shown, {"op": "here", "have": [time.time()]}, None)
+        assert threads() == 0
+        shown._receive(shown, {"op": "hello", "have": []}, None)  # the page was loaded again
+        soon(lambda: sent)
 
     def test_when_nobody_has_looked_for_as_long_as_it_shows_it_ends(self, sent, monkeypatch):
         timers = []
