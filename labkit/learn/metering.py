@@ -74,7 +74,9 @@ class Cost(Shown):
         return "system" if self.system > _MUCH * self.user else "both"
 
     def __str__(self) -> str:
-        told = [f"CPU {self.cpu:.2f} s" + (f", mostly {self.mostly}" if self.cpu >= 0.01 else "")]
+        told = [f"CPU {self.cpu:.2f} s"]
+        if self.cpu >= 0.01:
+            told.append("user and system alike" if self.mostly == "both" else f"mostly {self.mostly}")
         told += [f"memory {self.memory / MIB:+.1f} MiB"] if self.memory else []
         told += [f"{self.read / MIB:.1f} MiB read from disks"] if self.read else []
         return ", ".join(told)

@@ -39,7 +39,7 @@ def begun(*names: str, user: str = "nobody", prefix: str = "", **environment: st
 
 
 def test_a_lesson_that_lacks_something_goes_on_as_it_was_recorded() -> None:
-    told = begun("nb02", "nb03", "nb05")
+    told = begun("nb02", "nb03", "nb05", "nb06")
     backend, recorded, lines = told["nb02"]
     assert backend == "replay" and recorded.startswith("recorded on Linux ")
     assert lines[0] == "Lesson 02 needs what this machine has not."
@@ -50,6 +50,7 @@ def test_a_lesson_that_lacks_something_goes_on_as_it_was_recorded() -> None:
     ]
     assert lines[4:] == [f"It goes on as it was {recorded}: take the steps that the lesson takes."]
     assert "user ids one" in told["nb05"][2][1], "each lesson is told of what it needs itself"
+    assert told["nb06"][0] == "replay" and told["nb06"][2][1].startswith("  cgroups ")
     assert told["nb03"] == ["live", "", []], "what this lesson needs is there"
 
 

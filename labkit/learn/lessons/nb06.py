@@ -34,34 +34,10 @@ READ = f"dd if={PROGRAM} of=/dev/null bs=64k"
 
 # predictions
 
-PREDICTIONS = (
-    Predict(
-        id="nb06/child",
-        before=lambda step: isinstance(step, Spawn) and step.child == "oven",
-        ask="The bakery forks. In which cgroup is its child, the oven, born?",
-        choices=("/host, where the lab's first processes are", "/bakery", "in none"),
-        answer=lambda taken: "/bakery" if place(taken.after, "oven") == "/bakery" else place(taken.after, "oven"),
-        why="A child is born where its parent is; nobody has to know whatever a tenant will start.",
-    ),
-    Predict(
-        id="nb06/moved",
-        before=EnterCgroup,
-        ask="By mistake the bakery's first process moves to the cgroup of the radio. Who is in /radio then?",
-        choices=("the bakery", "the bakery and the oven", "nobody: that needs the radio's consent"),
-        answer=lambda taken: {1: "the bakery", 2: "the bakery and the oven"}.get(
-            len(inside(taken.after, "/radio")), "nobody: that needs the radio's consent"
-        ),
-        why="A process moves alone: children that were born before stay where they are, and what was counted, too.",
-    ),
-    Predict(
-        id="nb06/closed",
-        before=RemoveCgroup,
-        ask="The bakery itself is no longer in /bakery. May the cgroup be removed?",
-        choices=("yes: who made it has left", "no: EBUSY", "yes, and the oven is killed"),
-        answer=lambda taken: _closed(taken),
-        why="The oven is still in there. A cgroup goes when the last process has left it or died.",
-    ),
-)
+
+def _moved(taken: Taken) -> str:
+    names = {frozenset({"bakery"}): "the bakery", frozenset({"bakery", "oven"}): "the bakery and the oven"}
+    return names.get(frozenset(inside(taken.after, "/radio")), "nobody: that needs the radio's consent")
 
 
 def _closed(taken: Taken) -> str:
@@ -69,6 +45,33 @@ def _closed(taken: Taken) -> str:
         return f"no: {errno_name(taken.error.errno)}"
     return "yes: who made it has left" if seen.life(taken.after, "oven") else "yes, and the oven is killed"
 
+
+PREDICTIONS = (
+    Predict(
+        id="nb06/child",
+        before=lambda step: isinstance(step, Spawn) and step.child == "oven",
+        ask="The bakery forks. In which cgroup is its child, the oven, born?",
+        choices=("/host", "/bakery", "in none"),
+        answer=lambda taken: place(taken.after, "oven") or "in none",
+        why="A child is born where its parent is; nobody has to know whatever a tenant will start.",
+    ),
+    Predict(
+        id="nb06/moved",
+        before=EnterCgroup,
+        ask="By mistake the bakery's first process moves to the cgroup of the radio. Who is in /radio then?",
+        choices=("the bakery", "the bakery and the oven", "nobody: that needs the radio's consent"),
+        answer=_moved,
+        why="A process moves alone: children that were born before stay where they are, and what was counted, too.",
+    ),
+    Predict(
+        id="nb06/closed",
+        before=RemoveCgroup,
+        ask="The bakery itself is no longer in /bakery. May the cgroup be removed?",
+        choices=("yes: who made it has left", "no: EBUSY", "yes, and the oven is killed"),
+        answer=_closed,
+        why="The oven is still in there. A cgroup goes when the last process has left it or died.",
+    ),
+)
 
 # exercise 1: three accounts
 
@@ -81,14 +84,12 @@ def _accounts(facts: Snapshot) -> list[str]:
 
 def _separate(facts: Snapshot) -> bool:
     places = _accounts(facts)
-    return all(places) and not any(
-        one == other or one.startswith(f"{other}/") for n, one in enumerate(places) for m, other in enumerate(places)
-        if n != m
-    ) and not {"/", "/host"} & {*places}  # fmt: skip
+    nested = any(one.startswith(f"{other}/") for one in places for other in places)
+    return len({*places}) == len(_TENANTS) and not nested and not {"", "/", "/host"} & {*places}
 
 
 def _flat(facts: Snapshot) -> bool:
-    return all(place.count("/") == 1 for place in _accounts(facts))
+    return all(path.count("/") == 1 for path in _accounts(facts))
 
 
 def _model_accounts(lab: LabLike) -> None:
@@ -105,10 +106,7 @@ ACCOUNTS = Check(
     ],
     hints=[
         (lambda facts: not any(_accounts(facts)), "no tenant is there: lab.take(Spawn(child='bakery', cgroup=…))"),
-        (
-            lambda facts: not all(_accounts(facts)),
-            "not all three are there, by the names bakery, radio and school",
-        ),
+        (lambda facts: not all(_accounts(facts)), "not all three are there, by the names bakery, radio and school"),
         (
             lambda facts: len({*_accounts(facts)} - {"/host"}) == 0,
             "all three are in /host, with the lab's own processes: where a process is born, its parent was",
@@ -193,10 +191,7 @@ UNCOUNTED = Fault(
             lambda f: not seen.life(f, "radio"),
             "the radio is silent now: it uses nothing, and nobody counts that either",
         ),
-        (
-            lambda f: place(f, "radio") != "/radio",
-            "the radio has left its cgroup; now nothing is counted for it",
-        ),
+        (lambda f: place(f, "radio") != "/radio", "the radio has left its cgroup; now nothing is counted for it"),
     ],
     hint="memory has a controller. Version 2: does the cgroup above hand it down? Version 1: is the radio in its tree?",
     why="the radio's memory is counted",
