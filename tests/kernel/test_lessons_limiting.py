@@ -22,6 +22,7 @@ from labkit.learn.measuring import BUSY, GROWING, delays, disk, send, shares, sp
 from labkit.learn.tenants import clear, enter, held, limit, place, tenant
 from labkit.linux.constants import SIGKILL, SIGTERM
 from labkit.namespaces.processes import Exec, Kill
+from labkit.namespaces.reading import ReadFile, text
 from labkit.namespaces.spawn import Spawn
 
 LESSON = learn.lesson("nb07")
@@ -215,9 +216,14 @@ def test_a_handler_does_not_run_while_it_is_frozen_and_sigkill_needs_none(lab: L
 
 
 def test_a_frozen_program_without_a_handler_dies_of_sigterm_at_once(lab: Lab) -> None:
-    """A signal whose default is to end the process is a SIGKILL for the kernel as soon as it is sent."""
-    plan = [place(lab, "radio"), [Spawn(child="radio"), *enter(lab, "radio", "radio"), Exec(who="radio", argv=BUSY)]]
-    lab.take_all([*plan[0], *plan[1], Freeze(path=f"{ROOT}/radio")])
+    """A signal that ends a process anyway is made a SIGKILL when it is sent: kernel/signal.c, complete_signal.
+
+    Not so in the moment between the order to freeze and the standstill: then it waits for the thaw, as for a handler.
+    """
+    lab.take_all([*place(lab, "radio"), Spawn(child="radio"), *enter(lab, "radio", "radio")])
+    lab.take_all([Exec(who="radio", argv=BUSY), Freeze(path=f"{ROOT}/radio")])
+    events = ReadFile(path=f"{ROOT}/radio/cgroup.events")
+    assert soon(lambda: "frozen 1" in text(lab.take(events)))
     lab.take(Kill(target="radio", signal=SIGTERM))
     assert soon(lambda: not seen.life(lab.snapshot("processes"), "radio"))
 
