@@ -28,8 +28,8 @@ pytestmark = [
     ),
 ]
 
-ALL = ["nb00", "nb01", "nb02", "nb03", "nb04", "nb05", "nb06"]
-IN_CGROUPS = ["nb02", "nb06"]
+ALL = ["nb00", "nb01", "nb02", "nb03", "nb04", "nb05", "nb06", "nb07"]
+IN_CGROUPS = ["nb02", "nb06", "nb07"]
 EXAMINE = """
 from labkit import doctor
 print(json.dumps([finding.to_json() for finding in doctor.examine()]))
