@@ -20,6 +20,7 @@ from labkit.container.container import Container
 from labkit.errors import LabError, SpecError
 from labkit.learn.asking import Renewable
 from labkit.learn.bare import OnMachine
+from labkit.linux.constants import SIGUSR1
 from labkit.steps.display import Shown
 
 T = TypeVar("T")
@@ -28,7 +29,8 @@ GROWING = ("sh", "-c", "x=0123456789; while :; do x=$x$x; done")  #: one that wa
 _PIECES, _ROUNDS = 40, 2  # of work; in turns, for what else the machine has to do changes from second to second
 _PIECE = 0.0004  # seconds that one should take: a few go into the smallest quota that is measured, 2 ms
 _NOW = "echo $EPOCHREALTIME"  # the shell's own: to start a program takes longer than what is measured
-_WORK = f"{_NOW}; i=0; while [ $i -lt $0 ]; do j=0; while [ $j -lt $1 ]; do j=$((j+1)); done; {_NOW}; i=$((i+1)); done"
+_WORK = f"""trap : USR1; sleep 1000 & echo ready; wait; {_NOW}; i=0
+while [ $i -lt $0 ]; do j=0; while [ $j -lt $1 ]; do j=$((j+1)); done; {_NOW}; i=$((i+1)); done; kill $!"""
 #: few large reads: between two of them a reader may have to wait for a CPU
 _READ = f"stat -c %s /bin/busybox; {_NOW}; dd if=/bin/busybox of=/dev/null bs=1M $0 2>/dev/null; {_NOW}"
 _SEND = "until dd if=/dev/zero bs=16k count=10 2>/dev/null | nc $0 9000; do :; done"
@@ -81,19 +83,24 @@ class Delays(Shown):
         return f"{len(self.seconds)} pieces of work, and how long each took"
 
 
-def delays(lab: Running, *limits: Limits) -> tuple[Delays, ...]:
-    """Do the same pieces of work in a container for each of these limits; a piece takes some milliseconds of CPU."""
-    trial = _work(lab, Limits(cpus="0"), 20, 1000)
-    loops = max(1, round(1000 * _PIECE / trial.quickest))
-    found: list[list[float]] = [[] for _ in limits]
-    for seconds, each in zip(found * _ROUNDS, limits * _ROUNDS, strict=True):
-        seconds += _work(lab, each, _PIECES, loops).seconds
+def delays(lab: Running, *quotas: float | None) -> tuple[Delays, ...]:
+    """Do the same pieces of work in a container on CPU 0 with each of these quotas; a piece takes less than 1 ms."""
+    loops = max(1, round(1000 * _PIECE / _work(lab, None, 20, 1000).quickest))
+    found: list[list[float]] = [[] for _ in quotas]
+    for seconds, quota in zip(found * _ROUNDS, quotas * _ROUNDS, strict=True):
+        seconds += _work(lab, quota, _PIECES, loops).seconds
     return tuple(Delays(tuple(seconds)) for seconds in found)
 
 
-def _work(lab: Running, limits: Limits, pieces: int, loops: int) -> Delays:
-    done = lab.run("busybox", ["sh", "-c", _WORK, str(pieces), str(loops)], limits=limits)
-    stamps = [float(line) for line in done.stdout.split()]
+def _work(lab: Running, quota: float | None, pieces: int, loops: int) -> Delays:
+    """The quota is set when the container is ready: to be born under it would take its time, too."""
+    box = lab.run("busybox", ["sh", "-c", _WORK, str(pieces), str(loops)], limits=Limits(cpus="0"), detach=True)
+    soon(lab, lambda: box.stdout)
+    if quota is not None:
+        box.limits(cpu=quota)
+    box.kill(SIGUSR1)
+    box.wait()
+    stamps = [float(line) for line in box.stdout.split()[1:]]
     return Delays(tuple(after - before for before, after in pairwise(stamps)))
 
 

@@ -280,7 +280,7 @@ subprocess.run(["mount", "-t", "tmpfs", "none", "/usr/local/bin"], check=False)
 @pytest.mark.skipif(not os.path.exists("/usr/bin/python3"), reason="this machine's Python is elsewhere")
 def test_no_python_for_tiny() -> None:
     told = examined("mkdir -p /usr/local/bin", before=HIDE_PYTHON)
-    named(told["python3"][0], "WRONG", "none of its own", "conda", "apt-get install python3", ["nb02"])
+    named(told["python3"][0], "WRONG", "none of its own", "conda", "apt-get install python3", ["nb02", "nb07"])
 
 
 # the network
