@@ -89,7 +89,7 @@ def test_a_hundred_containers_each_get_their_samples() -> None:
 def test_what_comes_too_late_is_left_out_and_counted() -> None:
     sampler, source = Unthreaded(), Busy()
     stream = watched(sampler, source)
-    now = time.monotonic() + 1
+    now = int(time.monotonic()) + 2.05  # within a turn, of which there are ten in a second
     sampler.tick(now)
     sampler.tick(now + 1.0)
     sampler.tick(now + 1.01)
