@@ -85,6 +85,7 @@ def keeps_its_models(lab: Lab, name: str) -> None:
         assert not fault.check(lab)
         fault.repair(lab)
         assert fault.check(lab)
+        fault.clear(lab)
         assert not Diff.between(before, lab.snapshot(*PROBES))
 
 

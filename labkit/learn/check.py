@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labkit.errors import LearnError
 from labkit.learn import answers
@@ -58,7 +58,7 @@ class Check(Shown):
     hints: Sequence[tuple[Predicate, str]]
     otherwise: str = "nothing that this task asks for is there yet; read the task again and look at lab.facts(…)"
     probes: Sequence[str] = PROBES
-    model: Callable[[LabLike], object] | None = None
+    model: Callable[[Any], object] | None = None
 
     def __post_init__(self) -> None:
         subject = f"check {self.id}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labkit.errors import LearnError
 from labkit.learn import answers
@@ -24,7 +24,7 @@ from labkit.steps.step import Step
 if TYPE_CHECKING:
     from labkit.learn.judging import LabLike
 
-    Act = Plan | Sequence[Step] | Callable[[LabLike], object]
+    Act = Plan | Sequence[Step] | Callable[[Any], object]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,8 @@ class Fault(Shown):
     """Break something; say only what it looks like.
 
     `breaks` is a plan, steps, or a function of the lab. `mends` is the model repair in the same forms;
-    without it the planted steps are taken back one by one. `tools` are the lines to look with, `hints`
+    without it the planted steps are taken back one by one; where a scene stays after the repair, `clears` takes it
+    away. `tools` are the lines to look with, `hints`
     ``(predicate, hint)`` for usual wrong repairs, `hint` what helps when nothing of that fits.
     """
 
@@ -44,6 +45,7 @@ class Fault(Shown):
     hint: str
     hints: Sequence[tuple[Predicate, str]] = ()
     mends: Act | None = None
+    clears: Act | None = None
     why: str = ""
     probes: Sequence[str] = PROBES
 
@@ -79,6 +81,11 @@ class Fault(Shown):
     def repair(self, lab: LabLike) -> None:
         """The model repair: afterwards the lab is as it was before planting. For CI, and for who has tried."""
         self._in(lab).repair()
+
+    def clear(self, lab: LabLike) -> None:
+        """Take away what stays after the repair. For CI."""
+        if self.clears is not None:
+            _run(self.clears, lab)
 
     def _in(self, lab: LabLike) -> Planted:
         planted = _planted.get(lab, {}).get(self.id)
