@@ -31,6 +31,7 @@ class Need(Enum):
     MEMORY = ("controller:memory", "the memory of a container counted, and limited")
     IO = ("controller:io", "what a container reads from disks and writes counted, and limited")
     PIDS = ("controller:pids", "the processes of a container counted, and limited")
+    CPUSET = ("controller:cpuset", "a container kept to some of the CPUs")
     PRESSURE = ("pressure", "the time counted for which somebody waits for CPU, memory or a disk")
     BUSYBOX = ("image:busybox", "the image that containers are made from")
     PYTHON = ("tool:python3", "a Python in the lab host, for tiny.py")

@@ -89,6 +89,47 @@ def _used(processes: dict[str, Any]) -> dict[str, float]:
     return {name: sum(process.cpu_times()[:2]) for name, process in processes.items()}
 
 
+def spent(pids: Pids) -> Answer:
+    """Seconds of CPU that the cgroup of each process gets while all of them run, and ("") of the clock on the wall.
+
+    Ends as `shares` does, and is as fine as the kernel counts, in microseconds.
+    """
+    from labkit.linux import cgroup2
+
+    stats = {name: f"{cgroup2.own(pid)}/cpu.stat" for name, pid in pids.items()}
+    before, began = _counted(stats), time.monotonic()
+    while True:
+        time.sleep(0.05)
+        found, passed = _counted(stats), time.monotonic() - began
+        got = {name: seconds - before[name] for name, seconds in found.items()}
+        if min(got.values()) >= 2 * _ENOUGH or passed > _MOST:
+            return {"": passed, **got}
+
+
+def _counted(stats: Mapping[str, str]) -> dict[str, float]:
+    found = {}
+    for name, path in stats.items():
+        with open(path, encoding="ascii") as file:
+            found[name] = int(file.readline().split()[1]) / 1e6
+    return found
+
+
+def disk(numbers: Pids) -> Answer:
+    """The number of the whole disk that has the device of each `st_dev`, as MAJ:MIN; empty where there is none."""
+    return {name: _whole(os.major(number), os.minor(number)) for name, number in numbers.items()}
+
+
+def _whole(major: int, minor: int) -> str:
+    place = os.path.realpath(f"/sys/dev/block/{major}:{minor}")
+    if os.path.exists(f"{place}/partition"):
+        place = os.path.dirname(place)
+    try:
+        with open(f"{place}/dev", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
 def rest(pids: Pids) -> Answer:
     """Wait until nothing changes any more among these processes and their descendants, and none is a shell."""
     import psutil
@@ -186,6 +227,8 @@ QUESTIONS: dict[str, Callable[[Pids], Answer]] = {
     "programs": programs,
     "lives": lives,
     "shares": shares,
+    "spent": spent,
+    "disk": disk,
     "rest": rest,
     "counters": counters,
     "files": files,

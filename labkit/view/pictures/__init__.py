@@ -1,7 +1,7 @@
 """Pictures drawn from real facts: each is a text when printed and a drawing in a notebook.
 
 Each function takes a snapshot (or any facts), or a lab or a walk, at which it then looks; `call_strip` takes
-a trace. `PROBES` says what each of the others needs:
+a trace, and `delay_strip` seconds. `PROBES` says what each of the others needs:
 
     >>> from labkit.view.pictures import PROBES, namespace_map
     >>> PROBES["namespace_map"]
@@ -14,6 +14,7 @@ from labkit.view.pictures import capabilities, cgroups, mounts, namespaces, pids
 from labkit.view.pictures.calls import call_strip
 from labkit.view.pictures.capabilities import capability_lights
 from labkit.view.pictures.cgroups import cgroup_tree
+from labkit.view.pictures.delays import delay_strip
 from labkit.view.pictures.mounts import mount_tree
 from labkit.view.pictures.namespaces import namespace_map
 from labkit.view.pictures.picture import Picture, Source
@@ -33,6 +34,16 @@ PROBES: dict[str, tuple[str, ...]] = {
 }
 
 __all__ = [
-    "PROBES", "Picture", "Source", "call_strip",
-    "capability_lights", "cgroup_tree", "mount_tree", "namespace_map", "pid_table", "process_tree", "uid_ruler",
+    "PROBES",
+    "Picture",
+    "Source",
+    "call_strip",
+    "capability_lights",
+    "cgroup_tree",
+    "delay_strip",
+    "mount_tree",
+    "namespace_map",
+    "pid_table",
+    "process_tree",
+    "uid_ruler",
 ]  # fmt: skip
