@@ -28,8 +28,8 @@ pytestmark = [
     ),
 ]
 
-ALL = ["nb00", "nb01", "nb02", "nb03", "nb04", "nb05", "nb06"]
-IN_CGROUPS = ["nb02", "nb06"]
+ALL = ["nb00", "nb01", "nb02", "nb03", "nb04", "nb05", "nb06", "nb07"]
+IN_CGROUPS = ["nb02", "nb06", "nb07"]
 EXAMINE = """
 from labkit import doctor
 print(json.dumps([finding.to_json() for finding in doctor.examine()]))
@@ -280,7 +280,7 @@ subprocess.run(["mount", "-t", "tmpfs", "none", "/usr/local/bin"], check=False)
 @pytest.mark.skipif(not os.path.exists("/usr/bin/python3"), reason="this machine's Python is elsewhere")
 def test_no_python_for_tiny() -> None:
     told = examined("mkdir -p /usr/local/bin", before=HIDE_PYTHON)
-    named(told["python3"][0], "WRONG", "none of its own", "conda", "apt-get install python3", ["nb02"])
+    named(told["python3"][0], "WRONG", "none of its own", "conda", "apt-get install python3", ["nb02", "nb07"])
 
 
 # the network

@@ -36,13 +36,13 @@ def test_the_page(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
         "  note   manual      a <page> is missing",
         "                     likely:  it is small",
         "                     do:      apt install man-db",
-        "                     lessons: 00, 01, 02, 03, 04, 05, 06",
+        "                     lessons: 00, 01, 02, 03, 04, 05, 06, 07",
         "  WRONG  images      none",
         "                     likely:  not built",
         "                     do:      labkit image build x",
-        "                     lessons: 01, 02, 03, 04, 05, 06",
+        "                     lessons: 01, 02, 03, 04, 05, 06, 07",
         "",
-        "1 thing is WRONG. Lessons touched: 01, 02, 03, 04, 05, 06.",
+        "1 thing is WRONG. Lessons touched: 01, 02, 03, 04, 05, 06, 07.",
     ]
 
 
@@ -71,7 +71,7 @@ def test_the_data(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
     assert told["findings"][2] == {
         "group": "the notebook", "about": "images", "mark": "WRONG", "says": "none", "likely": "not built",
         "remedy": "labkit image build x", "cured by --fix": True,
-        "lessons": ["nb01", "nb02", "nb03", "nb04", "nb05", "nb06"],
+        "lessons": ["nb01", "nb02", "nb03", "nb04", "nb05", "nb06", "nb07"],
     }  # fmt: skip
 
 

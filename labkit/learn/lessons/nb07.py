@@ -1,0 +1,348 @@
+"""Lesson 07, cgroups: limiting."""
+
+from __future__ import annotations
+
+from labkit.cgroups import Limits
+from labkit.cgroups.make import RemoveCgroup
+from labkit.cgroups.places import ROOT
+from labkit.learn import Check, Fault, Lesson, Predict, Question, Quiz, limiting, seen
+from labkit.learn.check import Predicate
+from labkit.learn.measuring import GROWING, Running
+from labkit.learn.needs import A_CONTAINER, EVERY_LESSON, Need
+from labkit.learn.tenants import chain, clear, cpus, held, home, tenant, weight
+from labkit.linux.constants import SIGKILL
+from labkit.namespaces.files import Remove
+from labkit.namespaces.processes import Kill, Reap
+from labkit.namespaces.reading import ReadFile, text
+from labkit.steps.fact import Limit
+from labkit.steps.snapshot import Snapshot
+from labkit.steps.trace import Taken
+
+MIB = 2**20
+_FREE = float("inf")
+
+
+# predictions
+
+
+def _times(taken: Taken) -> str:
+    bakery, radio = map(int, text(taken.calls).split())
+    offered = {"as much": 1.0, "twice as much": 2.0, "three times as much": 3.0, "a hundred times as much": 100.0}
+    return min(offered, key=lambda word: max(radio / bakery / offered[word], offered[word] * bakery / radio))
+
+
+def _killed(taken: Taken) -> str:
+    dead = [who for who in ("till", "ads") if seen.life(taken.after, who) != "runs"]
+    return {1: f"the {dead[0]}" if dead else "", 2: "both", 0: "nobody"}[len(dead)]
+
+
+PREDICTIONS = (
+    Predict(
+        id="nb07/shares",
+        before=ReadFile,
+        ask="Weights of 100 and 300, one CPU, both want all of it. How much does the radio get, beside the bakery?",
+        choices=("as much", "twice as much", "three times as much", "a hundred times as much"),
+        answer=_times,
+        why="A weight is a share of what those get together who want to run at this moment.",
+    ),
+    Predict(
+        id="nb07/victim",
+        before=Reap,
+        ask="The till keeps 24 MiB and asks for nothing. The ads grow until the room of 48 MiB is full. Who is killed?",
+        choices=("the ads", "the till", "both", "nobody"),
+        answer=_killed,
+        why="The kernel kills who is largest, not who asked for the last page: that frees the most.",
+    ),
+    Predict(
+        id="nb07/cold-kill",
+        before=Kill,
+        ask="The radio is frozen, and SIGTERM has done nothing. Now SIGKILL. Is the radio still there afterwards?",
+        answer=lambda taken: seen.life(taken.after, "radio") == "runs",
+        why="The freezer of version 2 lets a process out for one purpose, to die.",
+    ),
+)
+
+# exercise 1: a radio at ease
+
+
+def _two(facts: Snapshot) -> bool:
+    return bool(seen.life(facts, "bakery") and seen.life(facts, "radio"))
+
+
+def _meet(facts: Snapshot) -> bool:
+    """Whether both have to share a CPU: only there does a weight count."""
+    return cpus(facts, "bakery") == cpus(facts, "radio") != ""
+
+
+def _heavier(facts: Snapshot) -> bool:
+    return weight(facts, "radio") >= 3 * weight(facts, "bakery")
+
+
+def _slow(facts: Snapshot, who: str) -> bool:
+    return held(facts, who, "cpu.max") <= 0.25
+
+
+def _at_ease(way: Predicate) -> Predicate:
+    return lambda facts: _two(facts) and held(facts, "radio", "cpu.max") == _FREE and way(facts)
+
+
+AT_EASE = Check(
+    id="nb07/at-ease",
+    task="Bakery and radio both compute on CPU 0. The radio is to get at least three times what the bakery gets.",
+    accept=[
+        ("by weight: the bakery gets more when the radio is silent", _at_ease(lambda f: _meet(f) and _heavier(f))),
+        ("by quota: a quarter of the CPU, even when nobody else wants it", _at_ease(lambda f: _slow(f, "bakery"))),
+    ],
+    hints=[
+        (lambda facts: not _two(facts), "both must be there: lab.run(…, name='bakery'), lab.run(…, name='radio')"),
+        (
+            lambda facts: held(facts, "radio", "cpu.max") != _FREE,
+            "the radio has a quota now: it gets less, not more, and stutters even when it is alone",
+        ),
+        (
+            lambda facts: weight(facts, "bakery") >= 3 * weight(facts, "radio"),
+            "the weights are there, the other way round",
+        ),
+        (
+            lambda facts: held(facts, "bakery", "cpu.max") != _FREE,
+            "the bakery has a quota; of one CPU it leaves less than three quarters to the radio",
+        ),
+        (
+            lambda facts: _heavier(facts),
+            "the weights are right, and count only where both want the same CPU: cpus='0' for both",
+        ),
+        (
+            lambda facts: weight(facts, "radio") > weight(facts, "bakery"),
+            "the radio is heavier, and not yet three times as heavy",
+        ),
+    ],
+    otherwise="both are there, and nothing tells them apart: bakery.limits(…) or radio.limits(…)",
+    probes=("processes", "cgroup"),
+    model=lambda lab: lab.take_all([*tenant(lab, "bakery", Limits(cpu=0.25)), *tenant(lab, "radio", Limits())]),
+)
+
+# exercise 2: a room for pupils
+
+
+def _few(facts: Snapshot) -> bool:
+    return held(facts, "pupil", "pids.max") <= 20
+
+
+def _small(facts: Snapshot) -> bool:
+    return held(facts, "pupil", "memory.max") <= 32 * MIB
+
+
+def _others(facts: Snapshot) -> bool:
+    """Whether somebody else is held as well."""
+    rest = [who for who in seen.guests(facts) if who != "pupil"]
+    return any(held(facts, who, file) != _FREE for who in rest for file in ("pids.max", "memory.max"))
+
+
+def _roomed(*, own: bool) -> Predicate:
+    def right(facts: Snapshot) -> bool:
+        nearest = all(_own(facts, file) for file in ("pids.max", "memory.max"))
+        return _few(facts) and _small(facts) and not _others(facts) and nearest == own
+
+    return right
+
+
+def _own(facts: Snapshot, file: str) -> bool:
+    """Whether the limit is one of the pupil's own cgroup, and not of one above."""
+    limits = chain(facts, "pupil", file)
+    return bool(limits) and limits[0][0] == home(facts, "pupil")
+
+
+PUPILS = Check(
+    id="nb07/pupils",
+    task="A process called pupil, which can have at most 20 processes and 32 MiB together with all that it starts. "
+    "Nobody else is limited.",
+    accept=[
+        ("limits of its own cgroup", _roomed(own=True)),
+        ("limits of a cgroup above: the whole class shares them", _roomed(own=False)),
+    ],
+    hints=[
+        (lambda facts: not seen.life(facts, "pupil"), "there is no process called pupil: tenant(lab, 'pupil', …)"),
+        (_others, "somebody else is held to a limit, too: whose cgroup are they in?"),
+        (
+            lambda facts: not _few(facts) and not _small(facts) and bool(facts.of_type(Limit)),
+            "limits are set, but not where the pupil is, nor above: print(lab.snapshot('cgroup'))",
+        ),
+        (lambda facts: not _few(facts) and not _small(facts), "the pupil is there, and nothing holds it"),
+        (lambda facts: not _few(facts), "its memory is limited; a fork bomb needs hardly any: how many processes?"),
+        (lambda facts: not _small(facts), "few processes it may have, and each may still take all the memory there is"),
+    ],
+    probes=("processes", "cgroup"),
+    model=lambda lab: lab.take_all(tenant(lab, "pupil", Limits(pids=20, memory="32M"))),
+)
+
+# the faults
+
+
+def _memory(facts: Snapshot, who: str) -> float:
+    return held(facts, who, "memory.max")
+
+
+ONE_TOO_HIGH = Fault(
+    id="nb07/wrong-node",
+    symptom="The landlord has limited the bakery to 64 MiB. Now the radio's program is killed whenever it needs 40, "
+    "although nobody has limited the radio.",
+    breaks=limiting.one_too_high,
+    mends=limiting.down_to_the_bakery,
+    clears=lambda lab: clear(lab, "house/bakery", "house/radio", "house"),
+    repaired=lambda facts: _memory(facts, "radio") == _FREE and _memory(facts, "bakery") < _FREE,
+    tools=["print(lab.snapshot('cgroup'))", "cgroup_tree(lab)"],
+    hint="a cgroup is held to its own limits and to those of all above it. Who is below the one that has the limit?",
+    hints=[
+        (lambda facts: _memory(facts, "radio") == _FREE, "the radio is free; and the bakery, which was to be limited?"),
+        (
+            lambda facts: len(chain(facts, "bakery", "memory.max")) > 1,
+            "the bakery has a limit of its own now; the one above it still counts, for the radio, too",
+        ),
+    ],
+    why="the bakery alone is held to it",
+    probes=("processes", "cgroup"),
+)
+
+NOT_HANDED_DOWN = Fault(
+    id="nb07/no-such-file",
+    symptom="The bakery lives in the cgroup house/bakery. limit(lab, 'house/bakery', memory='32M') is answered with "
+    "ENOENT, although the cgroup is there and the landlord is root.",
+    breaks=limiting.not_handed_down,
+    mends=limiting.handed_down,
+    clears=lambda lab: clear(lab, "house/bakery", "house"),
+    repaired=lambda facts: _memory(facts, "bakery") <= 32 * MIB,
+    tools=["print(lab.snapshot('cgroup'))", "cgroup_tree(lab)"],
+    hint="a cgroup has the files of those controllers that its parent hands down (version 2), or that have it in their "
+    "own tree (version 1). Look at house, not at the bakery",
+    hints=[
+        (lambda facts: not seen.life(facts, "bakery"), "the bakery is gone, and was to be limited, not evicted"),
+        (
+            lambda facts: [*dict(chain(facts, "bakery", "memory.max"))][:1] == ["/house/bakery"],
+            "it is limited, to more than the 32 MiB that were asked for",
+        ),
+    ],
+    why="the controller reaches the bakery, and the limit holds it",
+    probes=("processes", "cgroup"),
+)
+
+COLD = Fault(
+    id="nb07/will-not-die",
+    symptom="The radio was told to end (SIGTERM), long ago. It is no zombie, it is not stopped, it uses no CPU, and "
+    "it is still there.",
+    breaks=limiting.cold(killed=False).steps,
+    mends=[Kill(target="radio")],
+    clears=[RemoveCgroup(path=f"{ROOT}/radio"), Kill(target="landlord"), Remove(path=limiting.ON_AIR)],
+    repaired=lambda facts: not seen.life(facts, "radio"),
+    tools=["process_tree(lab)", "print(lab.snapshot('cgroup'))"],
+    hint="a signal is heard when a process runs. What keeps it from running? The cgroup's files say it",
+    hints=[
+        (
+            lambda facts: not seen.one(facts, Limit, path="/radio", file="cgroup.freeze"),
+            "it runs again, and should be gone in a moment: check once more",
+        ),
+    ],
+    why="it has ended",
+    probes=("processes", "cgroup"),
+)
+
+ONE_ROOM = Fault(
+    id="nb07/wrong-victim",
+    symptom="The bakery's till, which never asks for more, is killed for memory again and again. It happens whenever "
+    "the ads are busy.",
+    breaks=limiting.in_one_room,
+    mends=limiting.rooms_of_their_own,
+    clears=lambda lab: clear(lab, "ads", "bakery"),
+    repaired=lambda facts: (
+        chain(facts, "ads", "memory.max")[:1] != chain(facts, "till", "memory.max")[:1]
+        and bool(seen.life(facts, "till") and seen.life(facts, "ads"))
+        and _memory(facts, "till") <= 48 * MIB
+    ),
+    tools=["print(lab.snapshot('cgroup'))", "cgroup_tree(lab)"],
+    hint="who grows and who is killed are not the same. What do the two have in common, and who chooses the victim?",
+    hints=[
+        (
+            lambda facts: not seen.life(facts, "till") or not seen.life(facts, "ads"),
+            "one of them is gone; the landlord wants both to work",
+        ),
+        (
+            lambda facts: _memory(facts, "till") > 48 * MIB,
+            "a larger room is full later, and then the same one dies",
+        ),
+    ],
+    why="what the ads take, they take from themselves",
+    probes=("processes", "cgroup"),
+)
+
+
+# the quiz
+
+
+def _sleepers(lab: Running) -> int:
+    lab.reset()
+    script = "for i in 1 2 3 4 5 6; do sleep 100 & echo $i; done"
+    return len(lab.run("busybox", ["sh", "-c", script], limits=Limits(pids=3)).stdout.split())
+
+
+def _eaten(lab: Running) -> str:
+    lab.reset()
+    box = lab.run("busybox", ["sleep", "100"], limits=Limits(memory="16M", swap=0), detach=True)
+    ended = box.exec(GROWING).returncode
+    dead = "the program, and nobody else" if box.running else "the whole container"
+    return dead if ended == 128 + SIGKILL else "nobody"
+
+
+def _counted(lab: Running) -> str:
+    lab.reset()
+    told = [lab.run("busybox", ["nproc"], limits=limits).stdout for limits in (Limits(cpu=0.5), Limits())]
+    return "as many as without" if told[0] == told[1] else "one"
+
+
+def _own_limit(lab: Running) -> str:
+    lab.reset()
+    raised = ["sh", "-c", "echo max >/sys/fs/cgroup/memory.max"]
+    done = lab.run("busybox", raised, limits=Limits(memory="16M", swap=0))
+    return "no: it does not even see the file" if done.returncode else "yes: it is root"
+
+
+QUESTIONS = (
+    Question(
+        id="nb07/sleepers",
+        ask="pids.max is 3. The container's shell starts sleepers until it is refused. How many of them sleep?",
+        answer=_sleepers,
+        wrong=(1, 3, 4),
+        why="The shell itself is one of the three.",
+    ),
+    Question(
+        id="nb07/eaten",
+        ask="A second program is started in a container, grows, and meets memory.max. Who dies?",
+        answer=_eaten,
+        wrong=("the program, and nobody else", "the whole container", "nobody"),
+        why="One process is killed, the largest of the cgroup, unless memory.oom.group says all; 137 is 128 + SIGKILL.",
+    ),
+    Question(
+        id="nb07/counted",
+        ask="A container has a quota of half a CPU. How many CPUs do its programs believe to have (nproc)?",
+        answer=_counted,
+        wrong=("one", "as many as without", "none"),
+        why="A quota limits time, not places. Programs that start a thread for each CPU use it up at once, and wait.",
+    ),
+    Question(
+        id="nb07/own-limit",
+        ask="Root in a container writes max into its own memory.max. Does that help it?",
+        answer=_own_limit,
+        wrong=("yes: it is root", "yes, until the next restart", "no: it does not even see the file"),
+        why="No cgroup file system is mounted in there; and where one is, it is read-only.",
+    ),
+)
+
+LESSON = Lesson(
+    "nb07",
+    "Cgroups: limiting",
+    predictions=PREDICTIONS,
+    checks=(AT_EASE, PUPILS),
+    faults=(ONE_TOO_HIGH, NOT_HANDED_DOWN, COLD, ONE_ROOM),
+    quiz=Quiz.of("nb07", own=QUESTIONS, recall=("nb06/grandchild", "nb06/stopped")),
+    needs=(
+        *EVERY_LESSON, *A_CONTAINER, Need.CGROUP, Need.CPU, Need.CPUSET, Need.MEMORY, Need.IO, Need.PIDS, Need.PYTHON,
+    ),
+)  # fmt: skip

@@ -1,0 +1,122 @@
+"""The scenes of lesson 07: plans in which tenants meet their limits, and what goes wrong with limits.
+
+On a machine of version 1 the steps are others than on one of version 2, and what happens is the same.
+
+See: `labkit.learn.tenants` for what they are made of, `labkit.learn.lessons.nb07` for what is asked about them.
+"""
+
+from __future__ import annotations
+
+from labkit.cgroups import Limits
+from labkit.cgroups.change import EnterCgroup, Freeze, HandDown
+from labkit.cgroups.make import MakeCgroup
+from labkit.cgroups.places import ROOT, ROOT_V1
+from labkit.learn.measuring import BUSY
+from labkit.learn.tenants import Holding, enter, limit, needed, place, tenant
+from labkit.linux.constants import SIGTERM
+from labkit.namespaces.processes import Exec, Kill, Reap
+from labkit.namespaces.reading import ReadFile
+from labkit.namespaces.signals import SignalPid
+from labkit.namespaces.spawn import Spawn
+from labkit.steps.plan import Plan
+from labkit.steps.step import Step
+
+ON_AIR = "/tmp/on-air"  #: what the radio writes when it can be told to end
+#: lets time pass until the bakery has got 0.3 s of CPU (4 s at most), and writes down the microseconds of both
+_JUDGE = """cd /sys/fs/cgroup; read k b <bakery/cpu.stat; read k r <radio/cpu.stat; B=$b; n=0
+while [ $((B-b)) -lt 300000 -a $n -lt 8 ]; do sleep 0.5; n=$((n+1)); read k B <bakery/cpu.stat; done
+read k R <radio/cpu.stat; echo $((B-b)) $((R-r)) >/tmp/shares"""
+#: waits until one of two processes has gone
+_WITNESS = """cd /sys/fs/cgroup/bakery; n=0
+while [ $(wc -l <cgroup.procs) = 2 -a $n -lt 99 ]; do sleep 0.1; n=$((n+1)); done"""
+_KEEPS = """import time; kept = b'x' * (24 << 20)
+open('/tmp/open', 'w').close(); time.sleep(1000)"""
+_GROWS = """import os, time; kept = []
+while not os.path.exists('/tmp/open'): time.sleep(0.02)
+for _ in range(24): kept.append(b'x' * (1 << 20)); time.sleep(0.02)
+time.sleep(1000)"""
+#: computes, and ends by itself when it is told to. One that has no such handler would be killed, frozen or not.
+_TIDY = f"trap exit TERM; : >{ON_AIR}; while :; do :; done"
+_TUNER = f"until [ -e {ON_AIR} ]; do sleep 0.05; done"
+_ROOM = Limits(memory="48M", swap=0)
+
+
+def contest(lab: Holding, bakery: Limits, radio: Limits) -> Plan:
+    """Bakery and radio compute side by side; a judge writes down what each gets in a second."""
+    born = [*tenant(lab, "bakery", bakery), *tenant(lab, "radio", radio)]
+    work = [Exec(who=who, argv=BUSY) for who in ("bakery", "radio")]
+    later: list[Step] = [*_await("judge", _JUDGE), ReadFile(path="/tmp/shares")]
+    return Plan.of("a contest", ("two tenants", born), ("at work", work), ("a second later", later))
+
+
+def _await(who: str, script: str) -> list[Step]:
+    """Have the landlord start a program and wait for its end."""
+    started = [Spawn(child="landlord"), Spawn(who="landlord", child=who), Exec(who=who, argv=("sh", "-c", script))]
+    return [*started, Reap(who="landlord", target=who)]
+
+
+def crowded(lab: Holding) -> Plan:
+    """Two programs of the bakery in 48 MiB: the till keeps 24 all day, the ads want more and more."""
+    work = [Exec(who="till", argv=("python3", "-c", _KEEPS)), Exec(who="ads", argv=("python3", "-c", _GROWS))]
+    later = _await("witness", _WITNESS)
+    return Plan.of("too small a room", ("the room", _shared(lab)), ("at work", work), ("and then", later))
+
+
+def _shared(lab: Holding) -> list[Step]:
+    """One cgroup, its memory limited, and two processes in it."""
+    both = (step for who in ("till", "ads") for step in (Spawn(child=who), *enter(lab, who, "bakery", _ROOM)))
+    return [*place(lab, "bakery", _ROOM), *both]
+
+
+def cold(*, killed: bool = True) -> Plan:
+    """The radio, number 3 of a fresh lab host, computes in its cgroup, is frozen, told to end, and `killed`."""
+    path = f"{ROOT}/radio"
+    born = [MakeCgroup(path=path), Spawn(child="radio", cgroup=path), Exec(who="radio", argv=("sh", "-c", _TIDY))]
+    on_air = _await("listener", _TUNER)
+    told: list[Step] = [SignalPid(pid=3, signal=SIGTERM), *([Kill(target="radio")] if killed else [])]
+    return Plan.of(
+        "a cold radio", ("a radio", born), ("on air", on_air), ("frozen", [Freeze(path=path)]), ("told to end", told)
+    )
+
+
+# faults: planted, and mended
+
+
+def one_too_high(lab: Holding) -> None:
+    """A limit that was meant for the bakery is set on the house in which the radio lives, too."""
+    lab.take_all(place(lab, "house", Limits(memory="64M")))
+    for who in ("bakery", "radio"):
+        own = tenant(lab, who, Limits(memory="64M"), below="house")
+        lab.take_all([*own, *limit(lab, f"house/{who}", memory=None)])
+
+
+def down_to_the_bakery(lab: Holding) -> None:
+    """The same limit, where it was meant to be."""
+    lab.take_all([*limit(lab, "house", memory=None), *limit(lab, "house/bakery", memory="64M")])
+
+
+def not_handed_down(lab: Holding) -> None:
+    """The bakery's cgroup in the house is one of version 2, and no controller reaches it."""
+    inner, room = f"{ROOT}/house/bakery", Limits(memory="64M")
+    born = [Spawn(child="bakery"), *enter(lab, "bakery", "house", room), EnterCgroup(who="bakery", path=inner)]
+    lab.take_all([*place(lab, "house", room), MakeCgroup(path=inner), *born])
+
+
+def handed_down(lab: Holding) -> None:
+    """Version 2: the house hands the controller down. Version 1: the bakery gets its place in the controller's tree."""
+    tree = next(iter(needed(lab, Limits(memory="32M")).trees), "")
+    old = f"{ROOT_V1}/{tree}/house/bakery"
+    v1: list[Step] = [MakeCgroup(path=old), EnterCgroup(who="bakery", path=old)]
+    v2: list[Step] = [HandDown(path=f"{ROOT}/house", controllers=("memory",))]
+    lab.take_all([*(v1 if tree else v2), *limit(lab, "house/bakery", memory="32M")])
+
+
+def in_one_room(lab: Holding) -> None:
+    """The till and the ads share a limit."""
+    lab.take_all(_shared(lab))
+
+
+def rooms_of_their_own(lab: Holding) -> None:
+    """The ads get a smaller one, in which they can only hurt themselves."""
+    small = Limits(memory="16M", swap=0)
+    lab.take_all([*place(lab, "ads", small), *enter(lab, "ads", "ads", small)])
