@@ -45,7 +45,7 @@ class Recipe:
     """What goes into an image. `script` is called with the tree, the directory of the image, and `arguments`.
 
     In the directory of the image, which is the script's own too, it finds copies of the files in `beside` and
-    `carried`; only the latter are no part of the fingerprint.
+    `carried`; only the latter are no part of the fingerprint, but `python`, what else is installed, is.
     """
 
     release: str
@@ -56,10 +56,11 @@ class Recipe:
     arguments: tuple[str, ...] = ()
     size: str = "3G"
     backports: bool = False
+    python: tuple[str, ...] = ()
 
     def fingerprint(self) -> str:
         """The same wherever the project lies."""
-        said = (self.release, self.packages, self.arguments, self.size, self.backports, _WRITE)
+        said = (self.release, self.packages, self.arguments, self.size, self.backports, self.python, _WRITE)
         scripts = [path.read_text() for path in (self.script, *self.beside)]
         return hashlib.sha256(repr((said, scripts)).encode()).hexdigest()
 

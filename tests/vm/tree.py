@@ -31,6 +31,7 @@ def recipe(release: str) -> image.Recipe:
         release=release,
         packages=tuple(packages),
         backports=any("backports" in kernel.suite for kernel in mine),
+        python=tuple(requirements()),
         script=Path(__file__).with_name("tree.sh"),
         beside=(ROOT / "setup/vm/kernel.sh",),
         arguments=(str(_wheels(mine[0]).parent), *(f"{kernel.name}={kernel.suite}" for kernel in mine)),
