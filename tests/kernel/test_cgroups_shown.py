@@ -69,7 +69,10 @@ def test_a_cgroup_counts_what_is_used_below_it(lab: Lab) -> None:
 
 def test_what_is_read_is_what_cat_says(lab: Lab) -> None:
     held = lab.run("busybox", ["sleep", "1000"], name="web", detach=True)
-    lab.take(Freeze(path="/sys/fs/cgroup/web"))  # so that its counters stand still
+    lab.take(Freeze(path="/sys/fs/cgroup/web"))  # so that its counters stand still, as soon as it has heard of it
+    deadline = time.monotonic() + 20
+    while not held.usage().frozen:
+        assert time.monotonic() < deadline
     lab.take(SetLimit(path="/sys/fs/cgroup/web", file="cgroup.max.depth", value="5"))
     mine = next(Path(lab.info["cgroup"]).glob("h*/web"))
     table = held.rosetta()
