@@ -25,16 +25,19 @@ from labkit.linux.constants import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _CGROUPS = ("/sys/fs/cgroup", "/run/cgroup1")  # of version 2, and where the trees of version 1 hang
 
 
-def clear(what: Mapping[str, Sequence[str]]) -> str:
-    """Remove ``cgroups`` with all that still lives in them, ``mounts`` and ``trees``; returns what went wrong."""
+def clear(what: Mapping[str, Sequence[str]], reap: Callable[[], None]) -> str:
+    """Remove ``cgroups`` with all that still lives in them, ``mounts`` and ``trees``; returns what went wrong.
+
+    `reap` buries those of our own children that are dead by then.
+    """
     try:
         for path in what.get("cgroups", ()):
-            end_cgroup(path)
+            end_cgroup(path, reap)
         for path in what.get("mounts", ()):
             unmount(path)
         for path in what.get("trees", ()):
@@ -45,8 +48,11 @@ def clear(what: Mapping[str, Sequence[str]]) -> str:
     return ""
 
 
-def end_cgroup(path: str) -> None:
-    """Remove a cgroup; who still lives in it (a child that outlived its container) is killed first."""
+def end_cgroup(path: str, reap: Callable[[], None]) -> None:
+    """Remove a cgroup; who still lives in it (a child that outlived its container) is killed first.
+
+    In version 1 the dead are in it until they are buried, and one may be ours: who was on the way into the container.
+    """
     try:
         os.rmdir(path)
     except FileNotFoundError:
@@ -57,6 +63,7 @@ def end_cgroup(path: str) -> None:
         root = next(root for root in _CGROUPS if path.startswith(f"{root}/"))
         if root == _CGROUPS[0]:  # and whoever is in a cgroup of version 1 is here as well
             cgroup2.kill(path, root=root)
+        reap()
         cgroup2.remove(path, root=root)
 
 

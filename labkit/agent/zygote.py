@@ -21,6 +21,7 @@ import socket
 from labkit.agent import clearing, wire
 from labkit.agent.actor import Actor
 from labkit.agent.prepared import Prepared, fill
+from labkit.linux import proc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Zygote(Actor):
         if "adopt" in message:  # born by another process with CLONE_PARENT: our child all the same
             name, pid = message["adopt"]
             self.pids[name] = pid
-            self.watch(name, os.dup(fds[status or 0]), message)
+            self.adopt(name, os.dup(fds[status or 0]), message)
             return super().take(message, fds)
         pipe = os.dup(fds[status]) if status is not None else -1
         rows = super().take(message, fds)
@@ -105,7 +106,8 @@ class Zygote(Actor):
     def call_off(self, made: Calls, pipe: int, message: wire.Message) -> None:
         """Nobody was born whose end could be the time to clear; and what was there before this is another's."""
         ours = {call[1][1] for call in made if call[0] == "mkdirat"}
-        clearing.clear({kind: [p for p in paths if p in ours] for kind, paths in message.get("clear", {}).items()})
+        what = {kind: [p for p in paths if p in ours] for kind, paths in message.get("clear", {}).items()}
+        clearing.clear(what, self.reap_the_dead)
         if pipe >= 0:
             os.close(pipe)
 
@@ -116,15 +118,40 @@ class Zygote(Actor):
         self.children[pidfd] = (name, pid, pipe, message.get("clear") or {})
         self.poll.register(pidfd, select.POLLIN)
 
+    def adopt(self, name: str, pipe: int, message: wire.Message) -> None:
+        """Expect the end of a child that another process has borne; it may have been found before we were told."""
+        pid = self.pids[name]
+        found = next((pidfd for pidfd, child in self.children.items() if child[1] == pid), None)
+        if found is not None:
+            self.children[found] = (name, pid, pipe, message.get("clear") or {})
+            return
+        try:
+            self.watch(name, pipe, message)
+        except ProcessLookupError:  # found, and buried already: nobody knows how it ended
+            os.close(pipe)
+
+    def find_strays(self) -> None:
+        """Expect the end of children that nobody told us of: whoever bore them was killed before it could say so.
+
+        Unburied they would keep their pid namespace from ending, for which its init waits. See: pid_namespaces(7).
+        """
+        known = {pid for _, pid, _, _ in self.children.values()}
+        for pid in proc.children(os.getpid()):
+            if pid not in known:
+                self.pids[f"stray {pid}"] = pid
+                self.watch(f"stray {pid}", -1, {})
+
     def reap(self, pidfd: int) -> None:
         """Bury one child. The pipe is written last: who reads the status finds everything cleared."""
         name, pid, pipe, clear = self.children.pop(pidfd)
         self.poll.unregister(pidfd)
         os.close(pidfd)
         _, status = os.waitpid(pid, 0)  # until here the number could not be given to another process
+        if os.WIFSIGNALED(status):
+            self.find_strays()
         if self.pids.get(name) == pid:  # else another was born under that name before this one was buried
             del self.pids[name]
-        left = clearing.clear(clear)
+        left = clearing.clear(clear, self.reap_the_dead)
         if pipe >= 0:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=pipe) as told:
                 try:
@@ -132,13 +159,20 @@ class Zygote(Actor):
                 except OSError:
                     pass  # nobody waits for it any more
 
+    def reap_the_dead(self) -> None:
+        """Bury all children that are dead at this moment."""
+        for pidfd, _ in self.poll.poll(0):
+            if pidfd in self.children:  # and not buried in the meantime, with another
+                self.reap(pidfd)
+
     def serve(self) -> None:
         """Take steps and reap children until the wire closes."""
         own = self.sock.fileno()
         while True:
             for fd, _ in self.poll.poll():
                 if fd != own:
-                    self.reap(fd)
+                    if fd in self.children:  # and not buried with another, a moment ago
+                        self.reap(fd)
                     continue
                 try:
                     self.take(*wire.receive(self.sock))

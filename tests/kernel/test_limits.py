@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from own_cgroups import outweigh
@@ -269,3 +271,18 @@ def test_the_machines_own_trees_are_untouched(lab: Lab) -> None:
         name = os.path.basename(another.info["cgroup"])
     left = [tree.directory for tree in hierarchies.read() if tree.directory and name in os.listdir(tree.directory)]
     assert not left
+
+
+@pytest.mark.usefixtures("own_cgroups", "own_processes")
+def test_who_joins_while_all_are_killed_dies_with_them_or_is_refused(lab: Lab) -> None:
+    """Whatever the moment: nobody is left in a cgroup that was killed, and the lab goes on."""
+    for number in range(30):
+        held = lab.run("busybox", ["sleep", "1000"], detach=True, limits=Limits(pids=20))
+        path = Path(lab.info["cgroup"], f"h{lab.info['generation']}", held.name, "cgroup.kill")
+        killer = threading.Timer(number * 0.0004, path.write_text, ("1",))
+        killer.start()
+        with contextlib.suppress(HostDied, SpecError, StepError):
+            assert held.exec(["sleep", "1000"]).returncode == 137
+        killer.join()
+        assert held.wait(5) == 137
+    assert lab.run("busybox", ["true"], limits=Limits()).returncode == 0
