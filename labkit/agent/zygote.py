@@ -136,7 +136,7 @@ class Zygote(Actor):
         Unburied they would keep their pid namespace from ending, for which its init waits. See: pid_namespaces(7).
         """
         known = {pid for _, pid, _, _ in self.children.values()}
-        for pid in proc.children(os.getpid()):
+        for pid in proc.children("self"):
             if pid not in known:
                 self.pids[f"stray {pid}"] = pid
                 self.watch(f"stray {pid}", -1, {})

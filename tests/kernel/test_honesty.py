@@ -45,6 +45,8 @@ pytestmark = pytest.mark.skipif(not shutil.which("strace"), reason="strace is no
 
 #: What may stand between the calls of a step: the interpreter asking for memory, whenever it needs some.
 MEMORY = {"brk", "mmap", "munmap", "mremap", "mprotect", "madvise"}
+#: Reading /proc/self/task/*/children.
+FINDING = ("openat", "newfstatat", "fstat", "fcntl", "ioctl", "lseek", "getdents64", "read")
 #: What a process does between two orders, and why. "*" is every process.
 BETWEEN = {
     "*": {
@@ -60,6 +62,7 @@ BETWEEN = {
         "gettid": "Python in the child of a fork: the same",
         "pidfd_open": "so that the end of the child just born is noticed",
         "wait4": "taking the exit status of a child that has ended",
+        **dict.fromkeys(FINDING, "a child was killed: are there any that it bore, of which nobody told?"),
     },
     "init": {
         "rt_sigtimedwait": "waiting for one of them",
