@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import shutil
@@ -36,9 +37,8 @@ class Podman:
         for mount in mountinfo.read():
             made = Path(mount.target, self.parent)
             if mount.type in ("cgroup", "cgroup2") and made.is_dir():
-                for below in [each for each in made.iterdir() if each.is_dir()]:
-                    below.rmdir()
-                made.rmdir()
+                for each in [*(below for below in made.iterdir() if below.is_dir()), made]:
+                    _remove(each)
 
     def stats(self, argv: list[str], containers: int, seconds: float) -> tuple[float, float]:
         """The share of a core that ``podman stats`` takes for so many containers, and its samples a second of each."""
@@ -64,6 +64,18 @@ class Podman:
         )  # fmt: skip
         if done.returncode != 0:
             raise Absent(last_line(done.stderr))
+
+
+def _remove(cgroup: Path) -> None:
+    """Remove it as soon as nobody is in it: podman leaves, and its monitors end a moment later."""
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            return cgroup.rmdir()
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def _children() -> float:
