@@ -21,32 +21,13 @@ import signal
 import socket
 import sys
 
-from labkit.agent import actor, host, journal, look, rootless, wire
+from labkit.agent import actor, birth, host, journal, look, rootless, wire
 from labkit.agent.delegation import hand_down, home
 from labkit.agent.trees import Trees
 from labkit.agent.window import Window
-from labkit.linux import cgroup2, kernel_log, mountinfo, proc, syscalls, titles
-from labkit.linux.constants import (
-    AT_EMPTY_PATH,
-    AT_FDCWD,
-    AT_RECURSIVE,
-    CLONE_INTO_CGROUP,
-    CLONE_NEWIPC,
-    CLONE_NEWNET,
-    CLONE_NEWNS,
-    CLONE_NEWPID,
-    CLONE_NEWUTS,
-    MOUNT_ATTR_NODEV,
-    MOUNT_ATTR_NOEXEC,
-    MOUNT_ATTR_NOSUID,
-    MOUNT_ATTR_RDONLY,
-    MS_PRIVATE,
-    O_CLOEXEC,
-    OPEN_TREE_CLONE,
-    SIGCHLD,
-)
+from labkit.linux import cgroup2, kernel_log, mountinfo, proc, titles
+from labkit.linux.constants import MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY
 
-_NAMESPACES = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC
 _GONE = {"error": [errno.ESRCH, "the lab host is gone", ""]}
 
 
@@ -55,29 +36,6 @@ def _error(error: OSError | ValueError, subject: str = "") -> wire.Message:
     if isinstance(error, OSError):
         return {"error": [error.errno or 0, error.strerror or str(error), subject or str(error.filename or "")]}
     return {"error": [errno.EINVAL, str(error), subject]}
-
-
-def _detached(path: str, attributes: int) -> int:
-    """A copy of the mount tree at `path` that is mounted nowhere yet. Raises OSError, or ValueError for a NUL."""
-    tree = syscalls.call("open_tree", AT_FDCWD, path, OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE)
-    try:
-        attr = {"attr_set": attributes, "propagation": MS_PRIVATE}
-        syscalls.call("mount_setattr", tree, "", AT_EMPTY_PATH | AT_RECURSIVE, attr)
-    except OSError:
-        os.close(tree)
-        raise
-    return int(tree)
-
-
-class Host:
-    """One running lab host, as its supervisor knows it."""
-
-    def __init__(self, pid: int, sock: socket.socket, cgroup: str) -> None:
-        self.pid, self.sock, self.cgroup = pid, sock, cgroup
-
-    def ended(self) -> bool:
-        """Whether it is dead already; it stays our zombie, so that its number stays its own."""
-        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 class Supervisor:
@@ -94,7 +52,7 @@ class Supervisor:
             rootless.begin_again(sock.fileno(), self.place)
         if self.rootless:
             rootless.own_namespaces()
-        self.host: Host | None = None
+        self.host: birth.Host | None = None
         self.generation = 0
         self.cgroup, self.no_cgroup, self.no_controllers = "", "", ""
         self.journal = journal.Journal.create(self.place)
@@ -131,8 +89,8 @@ class Supervisor:
         zygote, zygote_end = wire.pair()
         try:
             with theirs, zygote_end:
-                pid = self.bear(cgroup, theirs, zygote_end, (ours, zygote))
-            self.host = Host(pid, ours, cgroup)
+                pid = birth.bear(cgroup, lambda: self.become_host(cgroup, theirs, zygote_end, (ours, zygote)))
+            self.host = birth.Host(pid, ours, cgroup)
             self.waiting.register(ours, select.POLLIN)
             self.journal.host(pid)
             reply, _ = wire.receive(ours)
@@ -149,31 +107,15 @@ class Supervisor:
             raise
         return {"pid": pid, "generation": self.generation, "scratch": self.journal.scratch}, [zygote.detach()]
 
-    def bear(
+    def become_host(
         self, cgroup: str, theirs: socket.socket, zygote_end: socket.socket, ours: tuple[socket.socket, ...]
-    ) -> int:
-        """clone3: the lab host is born in its namespaces and its cgroup. Returns its pid; the child never returns."""
-        clone = {"flags": _NAMESPACES, "exit_signal": SIGCHLD}
-        directory = os.open(cgroup, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) if cgroup else -1
-        if cgroup:
-            clone |= {"flags": _NAMESPACES | CLONE_INTO_CGROUP, "cgroup": directory}
-        pid, error, _, _ = syscalls.invoke("clone3", (clone,))
-        if pid == 0:
-            try:
-                self.window.close()
-                for parents in (self.sock, *ours):
-                    parents.close()
-                signal.signal(signal.SIGTERM, signal.SIG_DFL)
-                if cgroup:
-                    os.close(directory)
-                host.main(theirs, zygote_end, scratch=self.journal.scratch, cgroup=cgroup, rootless=self.rootless)
-            finally:
-                os._exit(1)  # whatever happens in the child, it must not go on as a second supervisor
-        if cgroup:
-            os.close(directory)
-        if error:
-            raise OSError(error, f"clone3: {os.strerror(error)}")
-        return pid
+    ) -> None:
+        """In the child: let go of what is the supervisor's, and be the lab host until its end."""
+        self.window.close()
+        for parents in (self.sock, *ours):
+            parents.close()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        host.main(theirs, zygote_end, scratch=self.journal.scratch, cgroup=cgroup, rootless=self.rootless)
 
     def end_host(self) -> None:
         """SIGKILL to pid 1; the kernel does the rest. Returns when the processes are gone and the cgroup is removed."""
@@ -191,7 +133,7 @@ class Supervisor:
     def attach(self, path: str) -> tuple[wire.Message, list[int]]:
         """A detached read-only copy of the mount tree at `path`, for the zygote to put into its machine."""
         try:
-            return {}, [_detached(path, MOUNT_ATTR_RDONLY)]
+            return {}, [birth.detached(path, MOUNT_ATTR_RDONLY)]
         except (OSError, ValueError) as error:
             return _error(error, path), []
 
@@ -201,7 +143,7 @@ class Supervisor:
         fds: list[int] = []
         try:
             for directory in found.values():
-                fds.append(_detached(directory, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC))
+                fds.append(birth.detached(directory, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC))
         except BaseException:
             for fd in fds:
                 os.close(fd)

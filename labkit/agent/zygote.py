@@ -146,18 +146,27 @@ class Zygote(Actor):
         name, pid, pipe, clear = self.children.pop(pidfd)
         self.poll.unregister(pidfd)
         os.close(pidfd)
-        _, status = os.waitpid(pid, 0)  # until here the number could not be given to another process
-        if os.WIFSIGNALED(status):
+        status = self.bury(pid)
+        if status is None or os.WIFSIGNALED(status):
             self.find_strays()
         if self.pids.get(name) == pid:  # else another was born under that name before this one was buried
             del self.pids[name]
         left = clearing.clear(clear, self.reap_the_dead)
-        if pipe >= 0:
+        if status is None and pipe >= 0:
+            os.close(pipe)  # nobody knows how it ended
+        elif status is not None and pipe >= 0:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=pipe) as told:
                 try:
                     told.send(f"{os.waitstatus_to_exitcode(status)} {left}".encode(), socket.MSG_NOSIGNAL)
                 except OSError:
                     pass  # nobody waits for it any more
+
+    def bury(self, pid: int) -> int | None:
+        """The wait status of a child that has ended; None if a step has taken it already, and with it who it was."""
+        try:
+            return os.waitpid(pid, 0)[1]  # until here the number could not be given to another process
+        except ChildProcessError:
+            return None
 
     def reap_the_dead(self) -> None:
         """Bury all children that are dead at this moment."""

@@ -70,8 +70,11 @@ def shape(
     _check(lab, container)
     old = _cable(container)
     new = wiring.shaped(old, **changes)
+    plan = wiring.shaping(old, new, burst=burst, latency=latency)
     try:
-        lab.take_all(wiring.shaping(old, new, burst=burst, latency=latency).steps)
+        for goal, steps in plan.by_goal():  # one end after the other: the second may fail where the first has not
+            lab.take_all(steps)
+            container.cable = wiring.reached(container.cable or old, new, goal)
     except BaseException:
         with suppress(LabError):
             lab.take_all([Kill(target=old.helper)])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from labkit.cgroups.limits import Limits
 from labkit.cgroups.rosetta import Rosetta, rosetta
 from labkit.cgroups.usage import Usage
-from labkit.container import cabling, wiring
+from labkit.container import cabling, holding, wiring
 from labkit.container.spec import Spec
 from labkit.linux.constants import SIGKILL
 from labkit.network.traffic import Traffic
@@ -108,7 +108,7 @@ class Container(Shown):
         take enough back; version 2 writes it down, takes back what it can, and kills. Raises SpecError where it was
         started without ``limits=``.
         """
-        return self._engine.limit(self, changes)
+        return holding.limit(self._engine, self, changes)
 
     def rosetta(self, *which: str, values: bool = True) -> Rosetta:
         """The files of its cgroups in version 2 and in version 1 side by side, with what they say at this moment.

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
-from typing import Any, Protocol, TypeVar
+from dataclasses import replace
+from typing import Protocol, TypeVar
 
 from labkit.cgroups.hold import Held
 from labkit.cgroups.limits import Limits
 from labkit.cgroups.usage import Usage
-from labkit.container import joining, looking, spec
+from labkit.container import joining, looking, spec, unstarted
 from labkit.container.arguments import (
     argv_of,
     environment_of,
@@ -32,19 +32,14 @@ from labkit.container.names import image_of, name_of
 from labkit.container.sampler import Sampler
 from labkit.container.spec import Spec
 from labkit.container.terminal import Terminal
-from labkit.errors import HostDied, SpecError, StepError, errno_text
-from labkit.linux.constants import E2BIG, ENOENT, ENOTDIR
-from labkit.steps.backends.base import Backend, CallFailed, Ended, Part, Row, Start
-from labkit.steps.call import Call
-from labkit.steps.explain import TABLE
+from labkit.errors import HostDied, SpecError, StepError
+from labkit.steps.backends.base import Backend, CallFailed, Ended, Start
 from labkit.steps.fact import Fact
 from labkit.steps.naming import Naming
 from labkit.steps.plan import Plan
 from labkit.steps.snapshot import Snapshot
 from labkit.steps.step import Step
 
-#: why execve(2) failed: what a shell would exit with, and say
-_VERDICTS = {ENOENT: (127, "not found"), ENOTDIR: (127, "not found"), E2BIG: (126, "too many arguments")}
 T = TypeVar("T")
 
 
@@ -196,7 +191,7 @@ class Engine:
         try:
             pid = self.lab.backend.start(start)
         except CallFailed as failed:
-            raise _error(start.name, failed.part, failed.rows) from failed
+            raise unstarted.error(start.name, failed.part, failed.rows) from failed
         self.lab.naming.spawned("host", pid, start.name)
         return Container(self, replace(start, stdin=None), spec_, pid, argv, image)
 
@@ -221,23 +216,9 @@ class Engine:
 
     def _settle(self, container: Container, ended: Ended) -> None:
         """Tell why a program did not start: as a shell does if the fault is its own, as an error if it is ours."""
-        if ended.failed is None:
-            container._ended(ended)
-            return
-        index, row = ended.failed
-        part = next(p for p in reversed(container.start.parts) if p.who == container.start.program)
-        self.containers.pop(container.name, None)
-        if part.intents[index].name != "execve":
-            container._ended(ended, 125)
-            if not row[1]:  # this call was well, and there was no next one
-                raise StepError(
-                    f"container {container.name}: killed before it became its program",
-                    likely="its limits leave too little for setting it up: that takes some MB, in its own cgroup",
-                    look="more memory, or more pids",
-                )
-            raise _error(container.name, part, [row], index=index)
-        code, why = _VERDICTS.get(row[1], (126, "not executable"))
-        container._ended(ended, code, f"labkit: {container.argv[0]}: {why}: {errno_text(row[1])}\n")
+        if ended.failed is not None:
+            self.containers.pop(container.name, None)
+        unstarted.settle(container, ended)
 
     def _gone(self, container: Container) -> bool:
         if container._generation != self.lab.generation:
@@ -285,26 +266,6 @@ class Engine:
         shot = self.lab.snapshot(*dict.fromkeys([*probes, "processes", "namespaces"]))
         return looking.facts_of(container.name, shot, probes)
 
-    def limit(self, container: Container, changes: Mapping[str, Any]) -> Limits:
-        """Hold a running container to other limits from now on; returns all of them. Raises SpecError, StepError."""
-        before = container._limits
-        if before is None:
-            raise SpecError(
-                f"container {container.name} was started without limits, so that nobody is there to hold it",
-                likely="it is in no cgroup of this lab that has controllers",
-                look="lab.run(..., limits=Limits())",
-            )
-        if not changes:  # asking costs nothing, so that a panel may ask again and again
-            return before
-        if self._gone(container) or not container.running:
-            raise HostDied(f"container {container.name} has ended: it uses nothing any more", look="lab.run(...) again")
-        if unknown := set(changes) - {each.name for each in fields(Limits)}:
-            raise SpecError(f"there is no limit called {min(unknown)}", look="help(Limits)")
-        wanted = replace(before, **changes)
-        self.lab.take_all(tuple(self.lab.lacking.change(before, wanted).setting(container.name)))
-        container._limits = wanted
-        return wanted
-
     def usage(self, container: Container) -> Usage:
         """The counters of the container's cgroup at this moment."""
         name = container.name
@@ -332,11 +293,3 @@ class Engine:
         """The line that opens a shell in it from any terminal."""
         self.lab.check_open()
         return looking.shell_command(container.name, container.pid, self.lab.backend.look([]))
-
-
-def _error(name: str, part: Part, rows: list[Row], *, index: int | None = None) -> StepError:
-    """The StepError of the last row."""
-    intent = part.intents[len(rows) - 1 if index is None else index]
-    call = Call.from_row(part.who, intent, rows[-1])
-    likely, look = TABLE.get((call.name, call.errno), (None, f"man 2 {call.name}"))
-    return StepError(f"container {name}: {call}", call=call.text, errno=call.errno, likely=likely, look=look)

@@ -29,6 +29,7 @@ UNLIMITED = "max"  #: as in the files of a cgroup
 _LIMITS = ("egress", "ingress")
 _BURST, _MOMENT = 16_384, 100  # bytes at least; a hundredth of a second at higher rates
 LATENCY = 200  #: milliseconds: TCP hands over up to 64 KiB at once, which at 8 Mbit/s take 65 of them
+_RECEIVED, _SENT = "what the container receives", "what it sends"
 _MOST_BURST, _MOST_LATENCY = 2**31, 10_000
 
 
@@ -123,11 +124,12 @@ def shaping(old: Cable, new: Cable, *, burst: int | None = None, latency: int = 
     """
     sent = _limit(new.helper, INSIDE, old.egress, new.egress, burst, latency)
     received = _limit("host", new.outside, old.ingress, new.ingress, burst, latency)
-    return Plan.of(
-        f"limits for {new.container}",
-        ("what the container receives", received),
-        ("what it sends", _inside(new, sent)),
-    )
+    return Plan.of(f"limits for {new.container}", (_RECEIVED, received), (_SENT, _inside(new, sent)))
+
+
+def reached(old: Cable, new: Cable, goal: str) -> Cable:
+    """The cable after this goal of `shaping`."""
+    return replace(old, ingress=new.ingress) if goal == _RECEIVED else replace(old, egress=new.egress)
 
 
 def _limit(who: str, link: str, old: int, new: int, burst: int | None = None, latency: int = LATENCY) -> list[Step]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from inside import python, python_in
@@ -357,6 +358,26 @@ def test_a_cable_that_fails_halfway_is_taken_back(
         sleeper.link(f"{MINE}/24")
     assert caught.value.errno == ENODEV and sleeper.cable is None
     assert not Diff.between(before, lab.snapshot(*PROBES))
+
+
+def test_of_limits_that_come_to_one_end_only_that_one_is_known(
+    lab: Lab, sleeper: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lab host's end is shaped, and then the helper dies."""
+
+    def lame(old: wiring.Cable, new: wiring.Cable, **options: Any) -> Plan:
+        (received, steps), (sent, (spawn, *rest)) = wiring.shaping(old, new, **options).by_goal()
+        return Plan.of("lame", (received, steps), (sent, [spawn, Kill(target=new.helper), *rest]))
+
+    sleeper.link(f"{MINE}/24")
+    sleeper.shape(egress="4M", ingress="4M")
+    names = {name: getattr(wiring, name) for name in ("shaped", "reached")}
+    monkeypatch.setattr("labkit.container.cabling.wiring", SimpleNamespace(shaping=lame, **names))
+    with pytest.raises(LabError) as caught:
+        sleeper.shape(egress="8M", ingress="8M")
+    well_told(caught.value)
+    assert sleeper.cable and (sleeper.cable.egress, sleeper.cable.ingress) == (4_000_000, 8_000_000)
+    assert queues(lab) == {("eth0", 4_000_000), ("veth-c1", 8_000_000)}
 
 
 # ends

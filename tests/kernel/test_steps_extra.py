@@ -10,12 +10,12 @@ from labkit.learn import seen
 from labkit.linux.constants import SIGKILL, SIGTERM
 from labkit.namespaces.dumpable import SetDumpable
 from labkit.namespaces.files import MakeDirectory, WriteFile
-from labkit.namespaces.processes import Exec, Kill, ServeAsInit
+from labkit.namespaces.processes import Exec, Kill, Reap, ServeAsInit
 from labkit.namespaces.reading import ReadFile, text
 from labkit.namespaces.signals import SignalPid
 from labkit.namespaces.spawn import Spawn, Unshare
 from labkit.namespaces.users import BecomeUser, MapIds
-from labkit.steps.fact import File
+from labkit.steps.fact import File, Process
 from labkit.steps.plan import Plan
 from labkit.steps.step import Step
 
@@ -90,3 +90,10 @@ def test_only_the_work_directories_of_layers_are_left_out_of_the_files(lab: Lab)
     paths = [fact.path for fact in lab.facts("files") if isinstance(fact, File)]
     assert {"/tmp/work/note", "/run/lab/web/upper/srv/work/bread"} <= set(paths)
     assert not [path for path in paths if path.startswith(("/run/lab/web/work/", "/run/lab/root/work"))]
+
+
+def test_the_lab_host_may_reap_its_own_child_and_lives_on(lab: Lab) -> None:
+    """It buries its children by itself, too: who comes second finds nobody, and that is no reason to die."""
+    for _ in range(5):
+        lab.take_all([Spawn(child="x"), Exec(who="x", argv=("sleep", "0.05")), Reap(target="x")])
+        assert {each.name for each in lab.snapshot("processes").of_type(Process)} == {"init", "host"}

@@ -98,8 +98,9 @@ class Actors:
         except wire.Closed:
             raise self._died(part.who) from None
         except Stuck:
+            last = part.intents[-1].name if part.intents else "its birth"
             raise StepError(
-                f"process {part.who} does not come back from {part.intents[-1].name}",
+                f"process {part.who} does not come back from {last}",
                 likely="the call waits for something that does not happen", look="walk.back() or lab.reset()",
             ) from None  # fmt: skip
         finally:
