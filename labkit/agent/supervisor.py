@@ -197,7 +197,7 @@ class Supervisor:
             "cgroup_mode": cgroup2.mode(),
             "controllers": self.trees.controllers(self.cgroup),
             "trees": self.trees.words(),
-            "no_controllers": self.no_controllers,
+            "no_controllers": "; ".join(filter(None, (self.no_controllers, self.trees.refused()))),
             "kernel": os.uname().release,
             "shared_root": any(m.target == "/" and m.shared is not None for m in mountinfo.read(os.getpid())),
         }

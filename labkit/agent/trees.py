@@ -42,6 +42,15 @@ class Trees:
         """The trees of version 1 that there are, each named by its controllers."""
         return [words for words, _ in _version_1()]
 
+    @staticmethod
+    def refused() -> str:
+        """Why a lab has no place in trees of version 1 that there are; empty where it has one in each."""
+        found: dict[str, list[str]] = {}
+        for tree in hierarchies.read():
+            if tree.version == 1 and tree.controllers and (why := _why_not(tree.directory)):
+                found.setdefault(why, []).extend(tree.controllers)
+        return "; ".join(f"{', '.join(sorted(names))}: {why}" for why, names in found.items())
+
     def open(self, generation: int) -> dict[str, str]:
         """Make the places that are missing. Raises OSError where they may not be made."""
         for words, tree in _version_1():
@@ -74,8 +83,17 @@ class Trees:
 
 def _version_1() -> Iterator[tuple[str, Hierarchy]]:
     for tree in hierarchies.read():
-        if tree.version == 1 and tree.controllers and os.access(tree.directory or "/dev/null", os.W_OK | os.X_OK):
+        if tree.version == 1 and tree.controllers and not _why_not(tree.directory):
             yield ",".join(tree.controllers), tree
+
+
+def _why_not(directory: str) -> str:
+    """Why nothing can be made in a directory; empty where it can. An empty one is mounted nowhere."""
+    if not directory:
+        return "the tree is not mounted here"
+    if os.statvfs(directory).f_flag & os.ST_RDONLY:
+        return "the tree is mounted read-only"
+    return "" if os.access(directory, os.W_OK | os.X_OK) else "the cgroup that you are in is not yours"
 
 
 def _inherit(place: str) -> None:
