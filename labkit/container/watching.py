@@ -18,6 +18,7 @@ See: `labkit.linux.open_files`, `labkit.linux.kernel_log`, the kernel's admin-gu
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,7 @@ class Counters:
         self._texts: Mapping[str, str] = {}
         self._glanced = 0.0
         self._open()
+        self._taken(time.time(), self._files.texts())  # what happens from now on is news, the first sample or not
 
     def _open(self) -> None:
         files = cgroup_files.counters(self._pid, self._root)

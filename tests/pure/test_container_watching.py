@@ -125,6 +125,14 @@ def test_the_last_one_killed_takes_the_counter_along_and_the_log_still_tells(cgr
     counters.close()
 
 
+def test_what_happens_before_the_first_sample_is_news(cgroup: Cgroup) -> None:
+    cgroup.say(**{"pids.events": "max 3\n"})
+    counters = source(cgroup)
+    cgroup.say(**{"pids.events": "max 5\n"})
+    assert events(counters.look(1.0)) == [Event("refused", 1.0, 2)]
+    counters.close()
+
+
 def test_a_lab_that_is_going_tells_no_names(cgroup: Cgroup) -> None:
     def dead() -> dict[str, Any]:
         raise AgentError("the lab's supervisor has died")
