@@ -7,9 +7,12 @@ from playwright.sync_api import expect
 
 LAB = """from labkit import Lab, learn
 from labkit.view import theme
+from labkit.cgroups import Limits
 from labkit.view.pictures import (
-    capability_lights, mount_tree, namespace_map, pid_table, process_tree, uid_ruler)
-lab, lesson = Lab(), learn.lesson("nb03")
+    capability_lights, cgroup_tree, mount_tree, namespace_map, pid_table, process_tree, uid_ruler)
+lab, lesson, other = Lab(), learn.lesson("nb03"), Lab()
+before = other.snapshot("cgroup")
+web = other.run("busybox", "sleep 1000", name="web", detach=True, limits=Limits(cpu=0.5, memory="64M", pids=50))
 walk = lab.walk(lab.plans.container("busybox", hostname="c1"))"""
 QUIZ = """lab.reset()
 quiz = lesson.quiz.sit(lab)
@@ -18,7 +21,7 @@ quiz"""
 SHOWN = (
     "walk", "walk.goto(9).last", "lab.snapshot('uts', 'net')", "walk.plan", "namespace_map(walk)", "pid_table(walk)",
     "mount_tree(walk)", "uid_ruler(walk)", "capability_lights(walk)", "process_tree(walk)", QUIZ,
-    "learn.progress.table()",
+    "learn.progress.table()", "cgroup_tree(other, since=before, usage=True)", "web.rosetta()", "other.usage()",
 )  # fmt: skip
 THEME = len(SHOWN) + 1
 
@@ -108,7 +111,7 @@ def test_the_list_of_steps_and_the_counts_of_changes_are_there_to_be_seen(notebo
 
 def test_pictures_have_a_name_and_a_description_for_the_ear(notebook):
     pictures = notebook.page.get_by_role("img").and_(notebook.page.locator("svg.lk-svg"))
-    assert pictures.count() == 6
+    assert pictures.count() == 7
     for picture in pictures.all():
         assert picture.get_attribute("aria-label")
         assert picture.locator("> desc").text_content()
