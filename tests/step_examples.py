@@ -11,7 +11,7 @@ from dataclasses import replace
 from pkgutil import walk_packages
 
 import labkit
-from labkit.cgroups.change import EnterCgroup, Freeze, HandDown, KillCgroup, SetLimit
+from labkit.cgroups.change import EnterCgroup, Freeze, HandDown, KillCgroup, MakeThreaded, SetLimit
 from labkit.cgroups.devices import AllowDevices, AttachDeviceProgram, DetachDeviceProgram
 from labkit.cgroups.make import MakeCgroup, RemoveCgroup
 from labkit.container.joining import SpawnInside
@@ -81,6 +81,7 @@ def _cgroups() -> Iterator[tuple[str, list[Step]]]:
     yield "SetLimit", [made, limit]
     yield "SetLimit to none", [made, limit, SetLimit(path=group, file="cgroup.max.descendants", value="max")]
     yield "HandDown nothing", [made, HandDown(path=group, controllers=())]
+    yield "MakeThreaded", [made, MakeCgroup(path=f"{group}/a"), MakeThreaded(path=f"{group}/a")]
     yield "EnterCgroup", [made, Spawn(child="me"), EnterCgroup(who="me", path=group)]
     yield "Freeze", [made, Spawn(child="me", cgroup=group), Freeze(path=group), Freeze(path=group, frozen=False)]
     attached = AttachDeviceProgram(path=group, rules=("c 1:3 rwm", "c 136:* rw"))

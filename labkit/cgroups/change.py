@@ -116,6 +116,35 @@ class HandDown(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MakeThreaded(Step):
+    """Let the threads of one process live in several cgroups: this one, and those beside it.
+
+    CPU time is given to threads, memory belongs to the whole process. So only what can be given to a thread works in
+    such a place (cpu, cpuset, pids). Its parent becomes the top of a threaded tree, for which all the rest is counted;
+    any other child of that parent takes nobody in until it is threaded, too.
+
+    See: cgroups(7) "Cgroups v2 thread mode", the kernel's cgroup-v2.rst "Threads".
+    """
+
+    path: str
+    probes = ("cgroup",)
+    no_way_back = "a cgroup that is threaded stays so"
+
+    def calls(self) -> Iterator[Intent]:
+        yield from write_file(f"{self.path}/cgroup.type", "threaded")
+
+    def shell(self) -> str:
+        return _echo("threaded", f"{self.path}/cgroup.type")
+
+    def needs(self) -> tuple[str, ...]:
+        return ("cgroup2",)
+
+    @property
+    def title(self) -> str:
+        return f"open the cgroup {short(self.path)} to single threads"
+
+
+@dataclass(frozen=True, kw_only=True)
 class EnterCgroup(Step):
     """Move this process into a cgroup.
 

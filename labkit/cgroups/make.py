@@ -1,4 +1,4 @@
-"""Making and removing a cgroup. Limits have a room of their own here, later."""
+"""Making and removing a cgroup; `labkit.cgroups.change` has what is done with one."""
 
 from __future__ import annotations
 

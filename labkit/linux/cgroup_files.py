@@ -25,6 +25,7 @@ FRESH = {
     "memory.max": "max", "memory.high": "max", "memory.low": "0", "memory.min": "0", "memory.swap.max": "max",
     "memory.oom.group": "0", "io.max": "", "io.weight": "default 100", "pids.max": "max",
     "cgroup.freeze": "0", "cgroup.max.depth": "max", "cgroup.max.descendants": "max", "cgroup.subtree_control": "",
+    "cgroup.type": "domain",
 }  # fmt: skip
 NO_LIMIT = "9223372036854771712"  #: of version 1: the most whole pages that a signed 64-bit number of bytes holds
 #: the same for version 1; what is None there is what the cgroup above said when this one was made

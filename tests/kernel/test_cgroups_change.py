@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from labkit import Lab
-from labkit.cgroups.change import EnterCgroup, Freeze, HandDown, KillCgroup, SetLimit
+from labkit.cgroups.change import EnterCgroup, Freeze, HandDown, KillCgroup, MakeThreaded, SetLimit
 from labkit.cgroups.make import MakeCgroup
 from labkit.errors import StepError
 from labkit.namespaces.processes import Exec
@@ -85,6 +85,22 @@ def test_a_controller_works_where_all_parents_hand_it_down(lab: Lab) -> None:
     with pytest.raises(StepError, match="ENOENT") as refused:
         lab.take(HandDown(path=f"{G}/h", controllers=("pids",)))
     assert "parent does not hand it down" in (refused.value.likely or "")
+
+
+def test_a_threaded_tree_has_one_top_and_takes_nobody_in_where_it_is_not_threaded(lab: Lab) -> None:
+    a, b = f"{G}/a", f"{G}/b"
+    lab.take_all([*(MakeCgroup(path=path) for path in (G, a, b)), MakeThreaded(path=a), Spawn(child="me", cgroup=G)])
+    told = limits(lab)
+    assert [told[f"{path}:cgroup.type"] for path in ("/g", "/g/a", "/g/b")] == [
+        "domain threaded", "threaded", "domain invalid",
+    ]  # fmt: skip
+    with pytest.raises(StepError, match="EOPNOTSUPP") as refused:
+        lab.take(EnterCgroup(who="me", path=b))
+    assert "until it is threaded itself" in (refused.value.likely or "")
+    with pytest.raises(StepError, match="EINVAL"):
+        lab.take(SetLimit(path=a, file="cgroup.type", value="domain"))  # there is no way back
+    lab.take_all([MakeThreaded(path=b), EnterCgroup(who="me", path=b)])
+    assert "/g/b" in {f.path for f in lab.snapshot("cgroup").of_type(CgroupMembership) if f.process == "me"}
 
 
 def test_who_moves_in_is_found_there_and_back_again(lab: Lab) -> None:
