@@ -16,6 +16,7 @@ import time
 import tty
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -54,7 +55,10 @@ def run(look: Look, order: str) -> None:
     """Show what `look` sees (rows, and how many labs there are) until somebody presses q."""
     state = State(order)
     console = Console()
-    with _letters(sys.stdin.fileno()) as wait, Live(console=console, screen=True, auto_refresh=False) as shown:
+    terminal = sys.stdin.fileno()
+    usual = termios.tcgetattr(terminal)
+    live = Live(console=console, screen=True, auto_refresh=False)
+    with _letters(terminal, usual) as wait, live as shown, _standing_aside(terminal, usual, shown):
         rows, labs = look()
         due = time.monotonic() + EVERY
         while not state.over:
@@ -97,9 +101,27 @@ def _columns(lines: Sequence[Sequence[str]], width: int) -> list[int]:
 
 
 @contextmanager
-def _letters(terminal: int) -> Iterator[Callable[[float], str]]:
+def _standing_aside(terminal: int, usual: list[Any], shown: Live) -> Iterator[None]:
+    """Ctrl-Z: the shell gets its screen back as it was, and ``fg`` brings ours. See: the SIGTSTP of signal(7)."""
+
+    def stand_aside(*_: object) -> None:
+        ours = termios.tcgetattr(terminal)
+        shown.stop()
+        termios.tcsetattr(terminal, termios.TCSADRAIN, usual)
+        os.kill(os.getpid(), signal.SIGSTOP)  # and here it goes on
+        termios.tcsetattr(terminal, termios.TCSADRAIN, ours)
+        shown.start(refresh=True)
+
+    before = signal.signal(signal.SIGTSTP, stand_aside)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTSTP, before)
+
+
+@contextmanager
+def _letters(terminal: int, usual: list[Any]) -> Iterator[Callable[[float], str]]:
     """Gives a function that waits for so many seconds, and returns the keys that were pressed."""
-    before = termios.tcgetattr(terminal)
     ended = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that all of this is undone
     tty.setcbreak(terminal)
 
@@ -111,5 +133,5 @@ def _letters(terminal: int) -> Iterator[Callable[[float], str]]:
     try:
         yield wait
     finally:
-        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+        termios.tcsetattr(terminal, termios.TCSADRAIN, usual)
         signal.signal(signal.SIGTERM, ended)

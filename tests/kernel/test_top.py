@@ -20,6 +20,7 @@ from stage import ROOT, SUDO_RULE, grant, play
 from labkit import Lab
 from labkit.cgroups import Limits
 from labkit.errors import SpecError
+from labkit.linux import proc
 
 TOP = [sys.executable, "-m", "labkit", "top"]
 
@@ -170,6 +171,23 @@ def test_a_signal_gives_the_terminal_back_too(screen: Screen, number: signal.Sig
     screen.until("top-web")
     screen.process.send_signal(number)
     assert screen.ended() == status
+
+
+@pytest.mark.usefixtures("cgroups")
+def test_ctrl_z_gives_the_shell_its_screen_and_fg_takes_it_again(screen: Screen) -> None:
+    screen.until("top-web")
+    screen.process.send_signal(signal.SIGTSTP)
+    screen.until("\x1b[?1049l")
+    deadline = time.monotonic() + 20
+    while proc.stat(screen.process.pid).state != "T":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert termios.tcgetattr(screen.follower) == screen.before
+    screen.process.send_signal(signal.SIGCONT)
+    screen.until("\x1b[?1049h")
+    screen.until("top-web")
+    screen.press("q")
+    assert screen.ended() == 0
 
 
 @pytest.mark.usefixtures("cgroups")
