@@ -3,6 +3,7 @@
 set -euo pipefail
 ROOT=$PWD PYTHON=$PWD/.venv/bin/python
 export ROOT PYTHON
+export PYTEST_ADDOPTS="-p no:cacheprovider" # a later part is another user's, who could not write into it
 # shellcheck source=setup/rings.sh
 source setup/rings.sh
 "$PYTHON" -c 'from labkit.agent import delegation; delegation.step_aside()' # as who starts Jupyter does
