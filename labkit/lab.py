@@ -19,11 +19,11 @@ import contextlib
 import os
 import weakref
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from labkit.cgroups.hold import Held
 from labkit.cgroups.limits import Limits
+from labkit.closing import Closing
 from labkit.container import machine, spec
 from labkit.container.attached import Attached
 from labkit.container.container import Container
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 _open: weakref.WeakSet[Lab] = weakref.WeakSet()
 
 
-class Lab(Shown):
+class Lab(Closing, Shown):
     """A lab. Use it in a ``with``, or `close` it.
 
     `generation` counts lab hosts; `host` is the lab itself, for reading as ``lab.host.facts("mounts")``.
@@ -124,18 +124,9 @@ class Lab(Shown):
         self.check_open()
         source = image_given(image)
         chosen = self.engine.describe(
-            source,
-            argv,
-            name=name,
-            hostname=hostname,
-            env=env,
-            user=user,
-            workdir=workdir,
-            namespaces=namespaces,
-            init=init,
-            tty=tty,
-            limits=limits,
-        )
+            source, argv, name=name, hostname=hostname, env=env, user=user, workdir=workdir,
+            namespaces=namespaces, init=init, tty=tty, limits=limits,
+        )  # fmt: skip
         return self.engine.run(source, chosen, tty=tty, stdin=stdin, detach=detach, limits=limits)
 
     @property
@@ -279,19 +270,8 @@ class Lab(Shown):
 
     def machine(self) -> dict[str, object]:
         """What a trace says of the machine: the kernel and the cgroup version, nothing that names it."""
-        return {
-            "kernel": self.info.get("kernel", ""),
-            "cgroup": self.info.get("cgroup_mode", ""),
-            "way": self.info.get("way", ""),
-        }
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        told = {"kernel": "kernel", "cgroup": "cgroup_mode", "way": "way"}
+        return {name: self.info.get(key, "") for name, key in told.items()}
 
     def __str__(self) -> str:
         if self._closed or os.getpid() != self._owner:

@@ -13,7 +13,8 @@ from shlex import quote
 from labkit.cgroups.device_program import Program
 from labkit.cgroups.device_rules import parse
 from labkit.cgroups.places import short, told
-from labkit.linux.calls import Intent, Ret, bpf_prog_attach, bpf_prog_detach, bpf_prog_load, close, open_, write
+from labkit.linux.bpf_calls import bpf_prog_attach, bpf_prog_detach, bpf_prog_load
+from labkit.linux.calls import Intent, Ret, close, open_, write
 from labkit.linux.constants import (
     BPF_CGROUP_DEVICE,
     BPF_PROG_ATTACH,

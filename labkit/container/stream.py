@@ -19,17 +19,17 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
 from labkit.cgroups.samples import Event
+from labkit.closing import Closing
 from labkit.steps.display import Shown
 
 SPAN = 600  #: seconds that are kept
 S = TypeVar("S")
 
 
-class Stream(Shown, Generic[S]):
+class Stream(Closing, Shown, Generic[S]):
     """Samples of one kind, and the events between them, of what is called `name`.
 
     `dropped` counts the moments at which nobody looked because the one before took too long, or the machine was
@@ -102,14 +102,6 @@ class Stream(Shown, Generic[S]):
             self.fault = fault
             self._closed = fault is not None or any(isinstance(e, Event) and e.kind == "ended" for e in moment)
             self._news.notify_all()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __str__(self) -> str:
         if self.fault:

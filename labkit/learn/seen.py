@@ -104,3 +104,14 @@ def can(facts: Facts, who: str, capability: int) -> bool:
     """Whether the capability (its number, ``CAP_SYS_ADMIN``) is in the effective set of `who`."""
     credentials = one(facts, Credentials, process=who)
     return bool(credentials and credentials.effective >> capability & 1)
+
+
+def mounted(facts: Facts, where: str, ns: str = "mnt#1") -> Mount | None:
+    """The mount at `where` in a mount namespace, by default the lab host's."""
+    return one(facts, Mount, mountpoint=where, ns=ns)
+
+
+def uid(facts: Facts, who: str) -> int:
+    """The real uid of `who` as the machine sees it; -1 if it is not there."""
+    found = one(facts, Credentials, process=who)
+    return found.uids[0] if found and found.uids else -1

@@ -14,19 +14,20 @@ from __future__ import annotations
 
 import os
 
+from labkit.closing import Closing
 from labkit.linux import syscalls
 from labkit.linux.cgroup_files import ABSENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any, Self
+    from typing import Any
 
 _ROOM = 8192  # bytes: two pages hold what the kernel says of a machine with a hundred disks
 _MORE = 1 << 20
 
 
-class OpenFiles:
+class OpenFiles(Closing):
     """The open files of (name, path), those that there are. Close it, or use it in a ``with``."""
 
     def __init__(self, files: Iterable[tuple[str, str]]) -> None:
@@ -58,9 +59,3 @@ class OpenFiles:
         """Safe to call twice."""
         while self._files:
             os.close(self._files.pop()[1])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

@@ -132,9 +132,8 @@ class Walk(Shown):
     def next(self, *, check: bool = True) -> Taken:
         """Take the next step and look. With `check=False` a failure is returned as `taken.error`, not raised."""
         if self.position >= len(self.plan):
-            raise WalkError(
-                f"the plan ends here: all {len(self.plan)} steps are taken", look="walk.back() or walk.reset()"
-            )
+            taken = len(self.plan)
+            raise WalkError(f"the plan ends here: all {taken} steps are taken", look="walk.back() or walk.reset()")
         if self.gate:
             self.gate(self.position)
         return self._take(self.plan[self.position], check=check)

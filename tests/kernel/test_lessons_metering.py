@@ -12,7 +12,7 @@ from labkit.cgroups.make import MakeCgroup, RemoveCgroup
 from labkit.cgroups.places import ROOT, ROOT_V1
 from labkit.learn import metering
 from labkit.learn.accounts import place
-from labkit.learn.lessons.nb06 import BAKERY, COMPUTE, COPY, FILM, PATH, PROGRAM, RADIO, READ, RECORD
+from labkit.learn.billing import BAKERY, COMPUTE, COPY, FILM, PATH, PROGRAM, RADIO, READ, RECORD
 from labkit.learn.metering import MIB, cost, layer, tenants, visit
 from labkit.learn.needs import COUNTING
 from labkit.namespaces.processes import Kill

@@ -12,7 +12,8 @@ import pytest
 
 from labkit.agent import wire
 from labkit.agent.prepared import Prepared
-from labkit.linux.calls import Fd, Intent, Ret, bpf_prog_detach, close, mkdir, open_, openat2
+from labkit.linux.bpf_calls import bpf_prog_detach
+from labkit.linux.calls import Fd, Intent, Ret, close, mkdir, open_, openat2
 from labkit.linux.volley import LISTING
 
 pytestmark = pytest.mark.skipif(platform.machine() not in LISTING, reason="no machine code for this processor")

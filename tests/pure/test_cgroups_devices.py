@@ -18,7 +18,7 @@ from labkit.cgroups.devices import AllowDevices, AttachDeviceProgram, DetachDevi
 from labkit.cgroups.hold import Held, Trees, change, hold
 from labkit.errors import SpecError
 from labkit.linux import syscalls
-from labkit.linux.calls import bpf_prog_load
+from labkit.linux.bpf_calls import bpf_prog_load
 
 BLOCK, CHAR = 1, 2
 MKNOD, READ, WRITE = 1, 2, 4

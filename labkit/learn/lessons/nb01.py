@@ -2,56 +2,18 @@
 
 from __future__ import annotations
 
-from labkit.errors import StepError, errno_name
-from labkit.learn import Check, Fault, Lesson, Predict, Question, Quiz, seen
-from labkit.learn.asking import Renewable, after
-from labkit.learn.judging import LabLike
-from labkit.learn.metering import SPINNING
+from labkit.learn import Check, Fault, Lesson, Predict, Quiz, seen
+from labkit.learn.crowding import TENANTS, tenants, workers
 from labkit.learn.needs import A_CONTAINER, EVERY_LESSON
-from labkit.linux.constants import SIGKILL
-from labkit.linux.nsfs import KINDS
-from labkit.namespaces.files import WriteFile
+from labkit.learn.quizzes.nb01 import QUESTIONS
 from labkit.namespaces.ports import Listen
-from labkit.namespaces.processes import Exec, Kill
+from labkit.namespaces.processes import Kill
 from labkit.namespaces.reading import ReadFile, text
 from labkit.namespaces.signals import SignalPid
 from labkit.namespaces.spawn import Spawn
 from labkit.steps import fact
 from labkit.steps.snapshot import Snapshot
-from labkit.steps.step import Step
 from labkit.steps.trace import Taken
-
-TENANTS = ("bakery", "radio", "school")
-_WORKER = "/tmp/worker"
-
-
-def tenants() -> list[Step]:
-    """Bakery, radio and school: three processes of the server, with nothing of their own."""
-    return [Spawn(child=name) for name in TENANTS]
-
-
-def workers() -> list[Step]:
-    """Bakery and radio, each with a program that happens to be called `worker` (and only waits)."""
-    script = WriteFile(path=_WORKER, text="#!/usr/bin/tail -f\n", mode=0o755)
-    steps: list[Step] = [script, Spawn(child="bakery"), Spawn(child="radio")]
-    for who, child in (("bakery", "kneader"), ("radio", "mixer")):
-        steps += [Spawn(who=who, child=child), Exec(who=child, argv=(_WORKER,))]
-    return steps
-
-
-def crowd(**processes: int) -> list[Step]:
-    """So many processes for each tenant, all of which only compute: ``crowd(bakery=1, radio=3)``."""
-    names = [name if count == 1 else f"{name}{n}" for name, count in processes.items() for n in range(1, count + 1)]
-    return [step for name in names for step in (Spawn(child=name), Exec(who=name, argv=SPINNING))]
-
-
-def read(lab: LabLike, who: str, path: str) -> str:
-    """What `who` reads in the file `path`, or the error it gets."""
-    try:
-        return text(lab.take(ReadFile(who=who, path=path))).strip()
-    except StepError as error:
-        return errno_name(error.errno)
-
 
 # predictions
 
@@ -211,92 +173,6 @@ HELD = Fault(
     probes=("processes", "net"),
 )
 
-# the quiz
-
-
-def _own_kinds(lab: Renewable) -> int:
-    facts = after(lab, Spawn(child="a"))
-    return sum(seen.apart(facts, "a", kind) for kind in KINDS)
-
-
-def _second(lab: Renewable, first: Listen, second: Listen) -> str:
-    lab.reset()
-    lab.take_all([Spawn(child="a"), Spawn(child="b"), first])
-    try:
-        lab.take(second)
-    except StepError as error:
-        return errno_name(error.errno)
-    return "it works"
-
-
-def _same_port(lab: Renewable) -> str:
-    return _second(lab, Listen(who="a", port=80), Listen(who="b", port=80))
-
-
-def _two_addresses(lab: Renewable) -> str:
-    return _second(lab, Listen(who="a", port=80, address="127.0.0.1"), Listen(who="b", port=80, address="127.0.0.2"))
-
-
-def _after_death(lab: Renewable) -> str:
-    facts = after(lab, Spawn(child="a"), Listen(who="a", port=80), Kill(target="a"), look=("net",))
-    return "taken for ever" if facts.of_type(fact.Port) else "it is free"
-
-
-def _who_reads(lab: Renewable) -> str:
-    lab.reset()
-    lab.take_all([Spawn(child="a"), Spawn(child="b"), WriteFile(who="a", path="/tmp/diary", text="secret", mode=0o600)])
-    return "yes: it is root, too" if read(lab, "b", "/tmp/diary") == "secret" else "no: the mode forbids it"
-
-
-def _hit(lab: Renewable) -> int:
-    facts = after(lab, *tenants(), SignalPid(who="school", pid=4, signal=SIGKILL), look=("processes",))
-    return sum(not seen.life(facts, name) for name in TENANTS)
-
-
-QUESTIONS = (
-    Question(
-        id="nb01/plain-fork",
-        ask="The lab host starts a process with a plain fork. How many of its eight namespaces are not the lab host's?",
-        answer=_own_kinds,
-        wrong=(1, 6, 8),
-        why="Without a flag a child shares all that its parent has: that is how tenants get into each other's way.",
-    ),
-    Question(
-        id="nb01/same-port",
-        ask="Two processes of one machine want to listen on port 80 of all addresses. What does the second get?",
-        answer=_same_port,
-        wrong=("it works", "EPERM", "the next free port"),
-        why="A port is a number of the network, and on one address only one socket has it.",
-    ),
-    Question(
-        id="nb01/two-addresses",
-        ask="And if the first wants 127.0.0.1 only, and the second 127.0.0.2?",
-        answer=_two_addresses,
-        wrong=("EADDRINUSE", "EADDRNOTAVAIL", "EPERM"),
-        why="What must differ is the pair of address and port.",
-    ),
-    Question(
-        id="nb01/after-death",
-        ask="A process that listens on port 80 is killed. What becomes of the port?",
-        answer=_after_death,
-        wrong=("taken for ever", "taken until the machine restarts", "its parent has it"),
-        why="The kernel closes all that a process had open, sockets among them.",
-    ),
-    Question(
-        id="nb01/diary",
-        ask="A tenant, root as all here, writes a file with mode 0600. Can its neighbour read it?",
-        answer=_who_reads,
-        wrong=("no: the mode forbids it", "only if the file is in /tmp", "only its size"),
-        why="Modes keep users apart, not tenants; and root they do not keep out at all.",
-    ),
-    Question(
-        id="nb01/one-number",
-        ask="Three tenants, pids 3, 4 and 5. One of them sends SIGKILL to 4. How many tenants does it hit?",
-        answer=_hit,
-        wrong=(0, 2, 3),
-        why="A pid is one process of the list; a name, as killall takes it, can be several.",
-    ),
-)
 
 LESSON = Lesson(
     "nb01",

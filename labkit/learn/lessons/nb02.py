@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from labkit.cgroups.make import MakeCgroup, RemoveCgroup
 from labkit.container import spec
-from labkit.errors import StepError
-from labkit.learn import Check, Fault, Lesson, Predict, Question, Quiz, seen
-from labkit.learn.asking import Renewable
+from labkit.learn import Check, Fault, Lesson, Predict, Quiz, seen
 from labkit.learn.beside import IMAGE
+from labkit.learn.building import box, build
 from labkit.learn.judging import LabLike
 from labkit.learn.needs import A_CONTAINER, EVERY_LESSON, Need
+from labkit.learn.quizzes.nb02 import QUESTIONS
 from labkit.linux.constants import CAP_SYS_ADMIN
-from labkit.linux.nsfs import KINDS
-from labkit.namespaces.mounts import MakePrivate
 from labkit.namespaces.privileges import DropCapabilities
 from labkit.namespaces.processes import Exec, Kill
 from labkit.namespaces.roots import PivotRoot
-from labkit.namespaces.spawn import Spawn, Unshare
-from labkit.overlay.mount import MountOverlay
+from labkit.namespaces.spawn import Spawn
 from labkit.steps import fact
-from labkit.steps.plan import Plan
 from labkit.steps.snapshot import Snapshot
 from labkit.steps.trace import Taken
 
@@ -133,7 +128,7 @@ ON_AIR = Check(
     ],
     otherwise="the container stands; only its machine has another name",
     probes=("processes", "namespaces", "mounts", "uts", "root"),
-    model=lambda lab: _build(lab, _box(lab, name="radio", hostname="on-air")),
+    model=lambda lab: build(lab, box(lab, name="radio", hostname="on-air")),
 )
 
 
@@ -141,17 +136,6 @@ def _program(facts: Snapshot, who: str) -> str:
     """What `who` runs, once it is a program of its own."""
     process = seen.one(facts, fact.Process, name=who)
     return process.comm if process and not process.comm.startswith("labkit:") else ""
-
-
-def _box(lab: Any, **options: Any) -> Plan:
-    """What a lab of this kind (root, rootless, without cgroups) takes to make a container, but for the program."""
-    plan: Plan = lab.plans.container("busybox", **options)
-    return plan.without(Exec)
-
-
-def _build(lab: LabLike, plan: Plan) -> None:
-    lab.ready(plan)
-    lab.take_all(plan.steps)
 
 
 # exercise 2: as few steps as possible
@@ -202,7 +186,7 @@ SCHOOL = Check(
         ),
     ],
     probes=("processes", "namespaces", "mounts", "root"),
-    model=lambda lab: _build(lab, _box(lab, name="school", namespaces=("mnt", "pid"))),
+    model=lambda lab: build(lab, box(lab, name="school", namespaces=("mnt", "pid"))),
 )
 
 # the fault: what the kernel does not clear away by itself
@@ -235,84 +219,6 @@ LEFTOVER = Fault(
     probes=("processes", "cgroup"),
 )
 
-# the quiz
-
-
-def _built(lab: Renewable, plan: Plan, *look: str) -> Snapshot:
-    lab.reset()
-    _build(lab, plan)
-    return lab.snapshot(*look)
-
-
-def _own_kinds(lab: Renewable) -> int:
-    facts = _built(lab, _box(lab, name="box").only_until(Unshare), "processes", "namespaces")
-    return sum(seen.apart(facts, "box", kind) for kind in KINDS)
-
-
-def _links_up(lab: Renewable) -> int:
-    facts = _built(lab, _box(lab, name="box").only_until(Spawn), "namespaces", "net")
-    return len(seen.every(facts, fact.Link, ns=seen.namespace(facts, "box", "net"), up=True))
-
-
-def _survives(lab: Renewable) -> str:
-    _built(lab, _box(lab, name="box").only_until(MountOverlay))
-    lab.take(Kill(target="box"))
-    facts = lab.snapshot("namespaces", "mounts", "files")
-    layer = seen.one(facts, fact.File, path="/run/lab/box/upper")
-    return "the directory of its layer" if layer and not seen.every(facts, fact.Mount, ns="mnt#2") else "its mounts"
-
-
-def _without_private(lab: Renewable) -> str:
-    try:
-        _built(lab, _box(lab, name="box").without(MakePrivate))
-    except StepError as error:
-        return error.call.partition("(")[0]
-    return "none of them"
-
-
-def _who_is_root(lab: Renewable) -> str:
-    facts = _built(lab, _box(lab, name="box"), "caps")
-    host, box = (seen.one(facts, fact.Credentials, process=who) for who in ("host", "box"))
-    return "the machine's" if host and box and host.uids == box.uids else "uid 100000"
-
-
-QUESTIONS = (
-    Question(
-        id="nb02/own-kinds",
-        ask="A container that lab.run starts: how many of its eight namespaces are its own?",
-        answer=_own_kinds,
-        wrong=(1, 4, 8),
-        why="mnt, pid, uts, ipc, net and cgroup; user and time only if asked for.",
-    ),
-    Question(
-        id="nb02/links-up",
-        ask="How many network interfaces can a container use right after it was born, before the step that sets lo up?",
-        answer=_links_up,
-        wrong=(1, 2, "all of the server's"),
-        why="Its network namespace is new: it holds lo and nothing else, and lo is down.",
-    ),
-    Question(
-        id="nb02/what-stays",
-        ask="A container is killed. Which of these is still there until somebody removes it?",
-        answer=_survives,
-        wrong=("its namespaces", "its mounts", "nothing"),
-        why="Namespaces and mounts end with whoever refers to them; a directory stays, and so does a cgroup.",
-    ),
-    Question(
-        id="nb02/without-private",
-        ask="make-rprivate is left out. Which call fails?",
-        answer=_without_private,
-        wrong=("clone3", "mount", "none of them"),
-        why="pivot_root refuses to move a root whose mounts are shared: it would move for others, too.",
-    ),
-    Question(
-        id="nb02/whose-root",
-        ask="A container was built as in this lesson, and it is root inside. Whose root is that?",
-        answer=_who_is_root,
-        wrong=("uid 100000", "uid 65534", "its own, unknown to the server"),
-        why="The same root, with fewer rights. Another number outside takes a user namespace: lesson 05.",
-    ),
-)
 
 LESSON = Lesson(
     "nb02",

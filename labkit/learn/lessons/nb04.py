@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from labkit.errors import StepError
-from labkit.learn import Check, Fault, Lesson, Predict, Question, Quiz, seen
-from labkit.learn.asking import Renewable, after
+from labkit.learn import Check, Fault, Lesson, Predict, Quiz, seen
 from labkit.learn.check import Predicate
 from labkit.learn.judging import LabLike
 from labkit.learn.needs import A_CONTAINER, EVERY_LESSON
+from labkit.learn.quizzes.nb04 import QUESTIONS
 from labkit.namespaces.files import MakeDirectory
 from labkit.namespaces.filesystems import MountProc
-from labkit.namespaces.mounts import Bind, MakePrivate, MakeSlave, Mount, RemountReadOnly
-from labkit.namespaces.roots import ChangeDirectory, Chroot, DetachOldRoot, EscapeChroot, PivotRoot
+from labkit.namespaces.mounts import MakePrivate, Mount
+from labkit.namespaces.roots import ChangeDirectory, DetachOldRoot, EscapeChroot, PivotRoot
 from labkit.namespaces.spawn import Spawn
 from labkit.overlay.mount import MountOverlay
 from labkit.steps import fact
@@ -27,10 +26,6 @@ def layer(who: str) -> MountOverlay:
     """A root file system for `who`: a thin layer over the image busybox, at ``/run/lab/WHO/root``."""
     home = f"/run/lab/{who}"
     return MountOverlay(who=who, lower=("/run/lab/images/busybox",), directory=home, target=f"{home}/root")
-
-
-def _at(facts: Snapshot, where: str, ns: str = "mnt#1") -> fact.Mount | None:
-    return seen.one(facts, fact.Mount, mountpoint=where, ns=ns)
 
 
 # predictions
@@ -51,7 +46,7 @@ PREDICTIONS = (
         id="nb04/leak",
         before=Mount,
         ask="The bakery, in a mount namespace of its own, mounts a tmpfs on /srv. Does the lab host see it?",
-        answer=lambda taken: _at(taken.after, "/srv") is not None,
+        answer=lambda taken: seen.mounted(taken.after, "/srv") is not None,
         why="The new namespace began as a copy, and its mounts are in the same peer groups as the originals.",
     ),
     Predict(
@@ -88,14 +83,14 @@ def _spaces(facts: Snapshot) -> list[fact.Mount]:
 
 
 def _root_of(facts: Snapshot, ns: str) -> str:
-    root = _at(facts, "/", ns)
+    root = seen.mounted(facts, "/", ns)
     return root.propagation if root else ""
 
 
 def _kept(word: str) -> Predicate:
     def right(facts: Snapshot) -> bool:
         mine = _spaces(facts)
-        return bool(mine) and not _at(facts, "/srv") and all(word in _root_of(facts, m.ns) for m in mine)
+        return bool(mine) and not seen.mounted(facts, "/srv") and all(word in _root_of(facts, m.ns) for m in mine)
 
     return right
 
@@ -109,15 +104,17 @@ AT_HOME = Check(
     ],
     hints=[
         (
-            lambda facts: bool(_at(facts, "/srv")) and not _spaces(facts),
+            lambda facts: bool(seen.mounted(facts, "/srv")) and not _spaces(facts),
             "the tmpfs is on the lab host only: who mounted it shares the host's mount namespace",
         ),
         (
-            lambda facts: bool(_at(facts, "/srv")) and any("shared" in _root_of(facts, m.ns) for m in _spaces(facts)),
+            lambda facts: (
+                bool(seen.mounted(facts, "/srv")) and any("shared" in _root_of(facts, m.ns) for m in _spaces(facts))
+            ),
             "both see it: / is shared with the host, and the news of the mount travelled; which step must come before?",
         ),
         (
-            lambda facts: bool(_at(facts, "/srv")),
+            lambda facts: bool(seen.mounted(facts, "/srv")),
             "both see it although / is not shared any more: the mount was there before propagation was stopped",
         ),
         (
@@ -208,7 +205,7 @@ COVERED = Fault(
         MakeDirectory(path="/tmp/bakery/recipes", mode=0o700),
         Mount(type="tmpfs", target="/tmp/bakery"),
     ],
-    repaired=lambda facts: not _at(facts, "/tmp/bakery"),
+    repaired=lambda facts: not seen.mounted(facts, "/tmp/bakery"),
     tools=["print(lab.snapshot('files'))", "mount_tree(lab)"],
     hint="what a directory held before something was mounted on it is covered, not lost; is anything mounted there?",
     hints=[
@@ -217,7 +214,7 @@ COVERED = Fault(
             "this recipes directory is a new one, in the file system that lies on top; the old one is still below",
         ),
         (
-            lambda facts: (_at(facts, "/tmp/bakery") or fact.Mount("")).options.startswith("ro"),
+            lambda facts: (seen.mounted(facts, "/tmp/bakery") or fact.Mount("")).options.startswith("ro"),
             "read-only or not, it still covers what is below",
         ),
     ],
@@ -225,76 +222,6 @@ COVERED = Fault(
     probes=("mounts", "files"),
 )
 
-# the quiz
-
-
-def _copied(lab: Renewable) -> str:
-    facts = after(lab, Spawn(child="a", namespaces=("mnt",)), look=("mounts",))
-    mine, hosts = ({m.mountpoint for m in seen.every(facts, fact.Mount, ns=ns)} for ns in ("mnt#2", "mnt#1"))
-    return "all mounts of the old one, as copies" if mine == hosts else "none" if not mine else "some"
-
-
-def _slave(lab: Renewable) -> bool:
-    own = Spawn(child="a", namespaces=("mnt",))
-    facts = after(lab, own, MakeSlave(who="a"), Mount(type="tmpfs", target="/mnt"), look=("mounts",))
-    return _at(facts, "/mnt", "mnt#2") is not None
-
-
-def _moved_by_chroot(lab: Renewable) -> int:
-    before = after(lab, Spawn(child="a"), look=("mounts",)).facts
-    lab.take(Chroot(who="a", path="/usr"))
-    return len(set(before) ^ set(lab.snapshot("mounts").facts))
-
-
-def _other_door(lab: Renewable) -> str:
-    steps: list[Step] = [MakeDirectory(path=f"/tmp/{name}") for name in ("oven", "shop")]
-    steps += [Bind(source="/tmp/oven", target="/tmp/shop", recursive=False), RemountReadOnly(target="/tmp/shop")]
-    after(lab, *steps, Spawn(child="a"))
-    try:
-        lab.take(MakeDirectory(path="/tmp/oven/bread"))
-    except StepError:
-        return "the kernel refuses: read-only file system"
-    try:
-        lab.take(ChangeDirectory(who="a", path="/tmp/shop/bread"))
-    except StepError:
-        return "it works, and bread appears in the oven only"
-    return "it works, and bread appears in both places"
-
-
-QUESTIONS = (
-    Question(
-        id="nb04/copied",
-        ask="What is mounted in a mount namespace that has just been made?",
-        answer=_copied,
-        wrong=("none", "only /", "only / and /proc"),
-        why="Unlike a network namespace it does not begin empty: without / nothing could be run in it.",
-    ),
-    Question(
-        id="nb04/slave",
-        ask="A container's mounts are slaves of the host's. The host mounts a new disk. Does the container see it?",
-        answer=_slave,
-        wrong=("yes", "no", "only after a restart"),
-        why="News travel from master to slave, and not the other way.",
-    ),
-    Question(
-        id="nb04/moved-by-chroot",
-        ask="How many mounts does chroot change?",
-        answer=_moved_by_chroot,
-        wrong=(1, 2, "all"),
-        why="It only says where this process begins to look paths up. That is why it is no wall.",
-    ),
-    Question(
-        id="nb04/other-door",
-        ask="/tmp/oven is bound to /tmp/shop, and /tmp/shop made read-only. Then mkdir /tmp/oven/bread:",
-        answer=_other_door,
-        wrong=(
-            "the kernel refuses: read-only file system",
-            "it works, and bread appears in the oven only",
-            "it works, and /tmp/shop becomes writable",
-        ),
-        why="Read-only is a flag of a mount, not of the files: through another mount they can be written.",
-    ),
-)
 
 LESSON = Lesson(
     "nb04",

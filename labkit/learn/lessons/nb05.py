@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from labkit.errors import StepError
-from labkit.learn import Check, Fault, Lesson, Predict, Question, Quiz, seen
-from labkit.learn.asking import Renewable, after
+from labkit.learn import Check, Fault, Lesson, Predict, Quiz, seen
+from labkit.learn.asking import Renewable
 from labkit.learn.needs import A_CONTAINER, EVERY_LESSON, Need
+from labkit.learn.quizzes.nb05 import QUESTIONS
 from labkit.namespaces.dumpable import SetDumpable
 from labkit.namespaces.files import MakeDirectory, Remove
 from labkit.namespaces.names import SetHostname
@@ -37,12 +37,6 @@ def clerk() -> list[Step]:
     return [Spawn(child="clerk"), BecomeUser(who="clerk", uid=1000, gid=1000), SetDumpable(who="clerk")]
 
 
-def uid(facts: Snapshot, who: str) -> int:
-    """The real uid of `who` as the machine sees it; -1 if it is not there."""
-    found = seen.one(facts, fact.Credentials, process=who)
-    return found.uids[0] if found and found.uids else -1
-
-
 # predictions
 
 PREDICTIONS = (
@@ -51,7 +45,7 @@ PREDICTIONS = (
         before=BecomeUser,
         ask="The bakery becomes uid 0 in its user namespace. Which uid does the lab host see then?",
         choices=("0", "100000", "65534"),
-        answer=lambda taken: uid(taken.after, "bakery"),
+        answer=lambda taken: seen.uid(taken.after, "bakery"),
         why="Inside and outside are two names for one number; the map says 0 inside is 100000 outside.",
     ),
     Predict(
@@ -81,7 +75,7 @@ def _mapped_to(facts: Snapshot, who: str) -> int:
 def _other_root(facts: Snapshot, *, ids: int) -> bool:
     extents = seen.id_map(facts, "bakery")
     size = sum(count for *_, count in extents)
-    right = _mapped_to(facts, "bakery") >= OURS and uid(facts, "bakery") == _mapped_to(facts, "bakery")
+    right = _mapped_to(facts, "bakery") >= OURS and seen.uid(facts, "bakery") == _mapped_to(facts, "bakery")
     return seen.apart(facts, "bakery", "user") and right and (size > 1) == (ids > 1)
 
 
@@ -111,7 +105,7 @@ OTHER_ROOT = Check(
             "the ids below 200000 belong to other tenants: what one of them writes the other could read",
         ),
         (
-            lambda facts: uid(facts, "bakery") == 0,
+            lambda facts: seen.uid(facts, "bakery") == 0,
             "the map is right; but the process still has the machine's uid 0, which has no number inside. "
             "Which step takes on another identity?",
         ),
@@ -136,8 +130,8 @@ def _parent(facts: Snapshot, who: str) -> str:
 
 def _rootless(facts: Snapshot) -> bool:
     named = seen.hostname(facts, "box") == "box" and seen.hostname(facts) == "lab"
-    root = _mapped_to(facts, "box") == uid(facts, "box") != 0
-    return root and named and uid(facts, _parent(facts, "box")) == 1000 and seen.apart(facts, "box", "uts")
+    root = _mapped_to(facts, "box") == seen.uid(facts, "box") != 0
+    return root and named and seen.uid(facts, _parent(facts, "box")) == 1000 and seen.apart(facts, "box", "uts")
 
 
 def _more(facts: Snapshot) -> bool:
@@ -158,7 +152,7 @@ ROOTLESS = Check(
             "there is no process called box; clerk() gives you one of uid 1000",
         ),
         (
-            lambda facts: uid(facts, _parent(facts, "box")) == 0,
+            lambda facts: seen.uid(facts, _parent(facts, "box")) == 0,
             "box was started by root; who='clerk' starts it without any rights",
         ),
         (
@@ -222,68 +216,6 @@ FORGOTTEN = Fault(
     probes=("processes", "caps", "files"),
 )
 
-# the quiz
-
-
-def _unmapped(lab: Renewable) -> str:
-    after(lab, Spawn(child="a", namespaces=("user",)))
-    status = text(lab.take(ReadFile(who="a", path="/proc/self/status")))
-    return next(line.split()[1] for line in status.splitlines() if line.startswith("Uid:"))
-
-
-def _fifth(lab: Renewable) -> int:
-    own = Spawn(child="a", namespaces=("user",))
-    return uid(after(lab, own, MapIds(child="a"), BecomeUser(who="a", uid=5, gid=5), look=("caps",)), "a")
-
-
-def _own_and_named(lab: Renewable) -> str:
-    after(lab, Spawn(child="a", namespaces=("user", "uts")), MapIds(child="a"))
-    try:
-        lab.take(SetHostname(who="a", name="mine"))
-    except StepError:
-        return "no: that needs root outside"
-    return "yes: that namespace belongs to its user namespace"
-
-
-def _links_up(lab: Renewable) -> int:
-    facts = after(lab, Spawn(child="a", namespaces=("net",)), look=("net",))
-    return len(seen.every(facts, fact.Link, ns="net#2", up=True))
-
-
-QUESTIONS = (
-    Question(
-        id="nb05/unmapped",
-        ask="A user namespace has been made, no map is written yet. Which uid does the process in it see as its own?",
-        answer=_unmapped,
-        wrong=(0, 1000, 100000),
-        why="Whoever has no number in a user namespace is shown as the overflow uid, nobody.",
-    ),
-    Question(
-        id="nb05/fifth",
-        ask="The map is 0 100000 65536. A process becomes uid 5 inside. Which uid is it outside?",
-        answer=_fifth,
-        wrong=(5, 65534, 100000),
-        why="Outside is first outside plus distance from first inside.",
-    ),
-    Question(
-        id="nb05/own-and-named",
-        ask="A process is born into a new user and a new uts namespace at once. May it set the host name there?",
-        answer=_own_and_named,
-        wrong=(
-            "yes: that namespace belongs to its user namespace",
-            "no: that needs root outside",
-            "only if it is uid 0 outside, too",
-        ),
-        why="Every namespace has an owner, the user namespace it was made in; capabilities count there.",
-    ),
-    Question(
-        id="nb05/links-up",
-        ask="How many network interfaces are up in a network namespace that has just been made?",
-        answer=_links_up,
-        wrong=(1, 2, "all of the host's"),
-        why="There is lo, and it is down: not even 127.0.0.1 answers.",
-    ),
-)
 
 LESSON = Lesson(
     "nb05",
