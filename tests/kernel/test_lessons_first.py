@@ -11,8 +11,7 @@ from lessons import Steps
 from labkit import Lab, learn
 from labkit.cgroups.make import RemoveCgroup
 from labkit.container import spec
-from labkit.learn import bare, beside
-from labkit.learn.lessons import nb01
+from labkit.learn import bare, beside, crowding
 from labkit.linux.constants import SIGKILL, SIGSTOP
 from labkit.namespaces.files import MakeDirectory, WriteFile
 from labkit.namespaces.filesystems import MountProc
@@ -30,8 +29,8 @@ from labkit.steps.step import Step
 LESSONS = ("nb00", "nb01", "nb02")
 
 _ROOM, _LEASE = MakeDirectory(path="/tmp/school"), WriteFile(path="/tmp/school/lease", text="a room")
-_THREE = nb01.tenants()
-_WORKERS = nb01.workers()
+_THREE = crowding.tenants()
+_WORKERS = crowding.workers()
 _BAKERY_8080 = Listen(who="bakery", port=8080)
 _KNEADER, _MIXER = 5, 6  # their pids: the bakery is 3, the radio 4
 
@@ -223,6 +222,6 @@ def test_tiny_and_a_plan_lead_to_the_same_container(lab: Lab) -> None:
 
 
 def test_who_runs_more_processes_gets_more_of_a_cpu(lab: Lab) -> None:
-    lab.take_all(nb01.crowd(bakery=1, radio=3))
+    lab.take_all(crowding.crowd(bakery=1, radio=3))
     spent = bare.shares(lab, "bakery", "radio")
     assert round(spent["radio"] / spent["bakery"]) == 3
