@@ -31,7 +31,6 @@ _MUCH = 2  # so many times as much is "mostly", whatever the machine
 _FIRST_CPU = r"$(sed -n 's/^Cpus_allowed_list:\s*\([0-9]*\).*/\1/p' /proc/self/status)"
 #: computes for ever, on the first CPU that it may use: there they all meet, however many the machine has
 SPINNING = ("sh", "-c", f"exec taskset -c {_FIRST_CPU} sh -c 'while :; do :; done'")
-_DISKS = "for d in /sys/block/*/device; do cat ${d%device}dev; done"  # those that are there, and not made of others
 
 
 class Metered(Renewable, OnMachine, Protocol):
@@ -136,16 +135,6 @@ def visit(lab: Metered, container: Container, argv: Sequence[str]) -> Cost:
 def layer(container: Container, path: str) -> str:
     """Where the lab host sees a file that the container has written."""
     return f"{container.spec.directory}/upper{path}"
-
-
-def count_disks(container: Container) -> None:
-    """Set a ceiling on each disk that no disk reaches.
-
-    Version 2 counts as it is. Version 1, in newer kernels, begins to count a disk when somebody is limited on it.
-    """
-    numbers = container.exec(["sh", "-c", _DISKS]).stdout.split()
-    if numbers:
-        container.limits(io={number: {"rbps": "1T"} for number in numbers})
 
 
 def used(lab: Metered, who: str) -> Usage:

@@ -157,7 +157,6 @@ def test_a_page_is_counted_for_who_touched_it_first(counted: Lab) -> None:
 
 def test_a_read_from_the_page_cache_is_no_read_of_a_disk(counted: Lab) -> None:
     [school] = tenants(counted, "school")
-    metering.count_disks(school)
     size = int(school.exec(["wc", "-c", PROGRAM]).stdout.split()[0])
     cached, direct = cost(school, READ).read, cost(school, f"{READ} iflag=direct").read
     assert cached < size / 10 and direct > size * 0.9

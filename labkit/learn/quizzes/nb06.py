@@ -6,7 +6,7 @@ from typing import Any
 
 from labkit.cgroups.make import MakeCgroup, RemoveCgroup
 from labkit.errors import StepError
-from labkit.learn import Question, metering
+from labkit.learn import Question
 from labkit.learn.accounts import place
 from labkit.learn.asking import Renewable, after
 from labkit.learn.billing import BAKERY, FILM, PATH, PROGRAM, READ, RECORD
@@ -49,7 +49,6 @@ def _payer(lab: Any) -> str:
 
 def _from_disk(lab: Any) -> str:
     [bakery] = tenants(lab, "bakery")
-    metering.count_disks(bakery)
     cost(bakery, READ)
     whole = int(bakery.exec(f"wc -c {PROGRAM}").stdout.split()[0])
     return share(cost(bakery, READ).read, whole)
