@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from labkit.agent import wire
-from labkit.linux import calls
+from labkit.linux import bpf_calls, calls
 from labkit.linux.calls import Intent, Ret
 from labkit.linux.constants import (
     AT_EMPTY_PATH,
@@ -206,8 +206,8 @@ def test_each_is_printed_as_strace_prints_it(tmp_path: Path) -> None:
         calls.pidfd_open(1),
         calls.close_range(3, 0xFFFFFFFF, CLOSE_RANGE_CLOEXEC),
         calls.keyctl_join_session_keyring("labkit-test"),
-        calls.bpf_prog_attach(Ret(9), Ret(6), 6),
-        calls.bpf_prog_detach(Ret(6), 6),
+        bpf_calls.bpf_prog_attach(Ret(9), Ret(6), 6),
+        bpf_calls.bpf_prog_detach(Ret(6), 6),
         calls.umount2(here, 2),
         calls.unshare(0x04000000),
         calls.mount(None, "/", None, MS_REC | MS_PRIVATE),
@@ -238,7 +238,8 @@ def test_every_call_of_the_table_that_a_step_can_name_has_a_typed_function() -> 
     spelled = {"open_": "openat", "mkdir": "mkdirat", "mknod": "mknodat", "symlink": "symlinkat", "unlink": "unlinkat",
                "recv": "recvfrom", "send": "sendto", "keyctl_join_session_keyring": "keyctl",
                **dict.fromkeys(("bpf_prog_load", "bpf_prog_attach", "bpf_prog_detach"), "bpf")}  # fmt: skip
-    own = (name for name, each in vars(calls).items() if getattr(each, "__module__", "") == calls.__name__)
+    both = [(room.__name__, name, each) for room in (calls, bpf_calls) for name, each in vars(room).items()]
+    own = (name for room, name, each in both if getattr(each, "__module__", "") == room)
     functions = {spelled.get(name, name) for name in own if name.islower()}
     made_by_hand = {
         "execveat",
