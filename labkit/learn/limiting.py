@@ -8,7 +8,7 @@ See: `labkit.learn.tenants` for what they are made of, `labkit.learn.lessons.nb0
 from __future__ import annotations
 
 from labkit.cgroups import Limits
-from labkit.cgroups.change import EnterCgroup, Freeze, HandDown
+from labkit.cgroups.change import EnterCgroup, Freeze, HandDown, MakeThreaded
 from labkit.cgroups.make import MakeCgroup
 from labkit.cgroups.places import ROOT, ROOT_V1
 from labkit.learn.measuring import BUSY
@@ -80,6 +80,16 @@ def cold(*, killed: bool = True) -> Plan:
     return Plan.of(
         "a cold radio", ("a radio", born), ("on air", on_air), ("frozen", [Freeze(path=path)]), ("told to end", told)
     )
+
+
+def rooms() -> Plan:
+    """The school has two rooms, opens one of them to threads, and sends a pupil into the other."""
+    school, attic, cellar = (f"{ROOT}/school{below}" for below in ("", "/attic", "/cellar"))
+    move = [Spawn(child="pupil"), EnterCgroup(who="pupil", path=cellar)]
+    return Plan.of(
+        "two rooms", ("rooms", [MakeCgroup(path=path) for path in (school, attic, cellar)]),
+        ("threads", [MakeThreaded(path=attic)]), ("a process", move),
+    )  # fmt: skip
 
 
 # faults: planted, and mended
