@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-import time
 import re
+import time
 
 import pytest
 from playwright.sync_api import expect
