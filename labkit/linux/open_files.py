@@ -41,6 +41,8 @@ class OpenFiles(Closing):
                     raise
                 continue
             self._files.append((name, fd, syscalls.prepare("pread64", (fd, _ROOM, 0))))
+        if self._files:
+            _leave_some(self._files[-1][1])
 
     def texts(self) -> dict[str, str]:
         """What they say at this moment; two of one name are joined, and one that has gone says nothing."""
@@ -59,3 +61,17 @@ class OpenFiles(Closing):
         """Safe to call twice."""
         while self._files:
             os.close(self._files.pop()[1])
+
+
+def _leave_some(highest: int) -> None:
+    """Raise the soft limit on open files where `highest` says that half of them are in use.
+
+    A hundred containers have more files than the 1024 that a process usually may open, and whoever opens the next one,
+    in a notebook that is anybody, would be refused. See: getrlimit(2) "RLIMIT_NOFILE".
+    """
+    import resource  # there is none where a recorded lesson is looked at on Windows
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4 * soft if hard == resource.RLIM_INFINITY else min(4 * soft, hard)
+    if highest > soft / 2 and wanted > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -129,7 +131,16 @@ def test_containers_that_die_while_they_are_looked_at_all_end(lab: Lab, cgroups:
         assert watch.fault is None
 
 
-def test_a_hundred_are_watched_at_once_and_nothing_stays_open(lab: Lab, cgroups: None) -> None:
+@pytest.fixture
+def few_files() -> Iterator[None]:
+    """So many files as a process may usually open, until it raises that itself."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_a_hundred_are_watched_at_once_and_nothing_stays_open(lab: Lab, cgroups: None, few_files: None) -> None:
     watches = [lab.run("busybox", ["sleep", "1000"], detach=True).watch(hz=5) for _ in range(100)]
     deadline = time.monotonic() + PATIENCE
     while min(len(watch.samples) for watch in watches) < 3:
