@@ -39,6 +39,7 @@ class State:
 
     def __init__(self, order: str) -> None:
         self.order, self.paused, self.over = order, False, False
+        self.aside = False  # somebody wants the terminal for a while
 
     def press(self, key: str) -> None:
         """q and Ctrl-D end it, p holds the picture, s sorts by the next column; all others do nothing."""
@@ -58,13 +59,16 @@ def run(look: Look, order: str) -> None:
     terminal = sys.stdin.fileno()
     usual = termios.tcgetattr(terminal)
     live = Live(console=console, screen=True, auto_refresh=False)
-    with _letters(terminal, usual) as wait, live as shown, _standing_aside(terminal, usual, shown):
+    with _letters(terminal, usual, state) as wait, live as shown:
         rows, labs = look()
         due = time.monotonic() + EVERY
         while not state.over:
             shown.update(page(rows, labs, state, *console.size), refresh=True)
             for key in wait(max(0.0, due - time.monotonic())):
                 state.press(key)
+            if state.aside:
+                state.aside = False
+                _stand_aside(terminal, usual, shown)
             if time.monotonic() >= due:
                 due = time.monotonic() + EVERY
                 rows, labs = (rows, labs) if state.paused else look()
@@ -100,38 +104,48 @@ def _columns(lines: Sequence[Sequence[str]], width: int) -> list[int]:
     return shown
 
 
-@contextmanager
-def _standing_aside(terminal: int, usual: list[Any], shown: Live) -> Iterator[None]:
-    """Ctrl-Z: the shell gets its screen back as it was, and ``fg`` brings ours. See: the SIGTSTP of signal(7)."""
-
-    def stand_aside(*_: object) -> None:
-        ours = termios.tcgetattr(terminal)
-        shown.stop()
-        termios.tcsetattr(terminal, termios.TCSADRAIN, usual)
-        os.kill(os.getpid(), signal.SIGSTOP)  # and here it goes on
-        termios.tcsetattr(terminal, termios.TCSADRAIN, ours)
-        shown.start(refresh=True)
-
-    before = signal.signal(signal.SIGTSTP, stand_aside)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTSTP, before)
+def _stand_aside(terminal: int, usual: list[Any], shown: Live) -> None:
+    """Ctrl-Z: the shell gets its screen back as it was, and ``fg`` brings ours."""
+    ours = termios.tcgetattr(terminal)
+    shown.stop()
+    termios.tcsetattr(terminal, termios.TCSADRAIN, usual)
+    os.kill(os.getpid(), signal.SIGSTOP)  # and here it goes on
+    termios.tcsetattr(terminal, termios.TCSADRAIN, ours)
+    shown.start(refresh=True)
 
 
 @contextmanager
-def _letters(terminal: int, usual: list[Any]) -> Iterator[Callable[[float], str]]:
-    """Gives a function that waits for so many seconds, and returns the keys that were pressed."""
-    ended = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that all of this is undone
+def _letters(terminal: int, usual: list[Any], state: State) -> Iterator[Callable[[float], str]]:
+    """Gives a function that waits for so many seconds, and returns the keys that were pressed.
+
+    A signal may come in the middle of a letter that is written, so what it asks for is only noted; a byte in a pipe
+    ends the waiting. See: signal-safety(7).
+    """
+    bell, rope = os.pipe()
+
+    def note(*_: object) -> None:
+        state.aside = True
+        os.write(rope, b"z")
+
+    handlers: dict[int, Any] = {
+        signal.SIGTERM: lambda *_: sys.exit(128 + signal.SIGTERM),  # so that all of this is undone
+        signal.SIGTSTP: note,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     tty.setcbreak(terminal)
 
     def wait(seconds: float) -> str:
-        ready = select.select([terminal], [], [], seconds)[0]
-        pressed = os.read(terminal, 64) if ready else b""
-        return "\x04" if ready and not pressed else pressed.decode("ascii", "replace")  # it was hung up
+        ready = select.select([terminal, bell], [], [], seconds)[0]
+        if bell in ready:
+            os.read(bell, 64)
+        pressed = os.read(terminal, 64) if terminal in ready else b""
+        return "\x04" if terminal in ready and not pressed else pressed.decode("ascii", "replace")  # it was hung up
 
     try:
         yield wait
     finally:
         termios.tcsetattr(terminal, termios.TCSADRAIN, usual)
-        signal.signal(signal.SIGTERM, ended)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(bell)
+        os.close(rope)
