@@ -26,34 +26,38 @@ class Trees:
     def __init__(self, journal: Journal, name: str) -> None:
         self.journal, self.name = journal, name
         self.directories: dict[str, str] = {}
+        self._there = [tree for tree in hierarchies.read() if tree.version == 1 and tree.controllers]
         self._places: dict[str, str] = {}  # of the lab, by tree
 
-    @staticmethod
-    def controllers(cgroup: str) -> dict[str, int]:
+    def controllers(self, cgroup: str) -> dict[str, int]:
         """Which controllers a lab host can have, each with its version; `cgroup` is the lab's own, of version 2."""
-        found = {name: 1 for _, tree in _version_1() for name in tree.controllers}
+        found = {name: 1 for _, tree in self._ours() for name in tree.controllers}
         if cgroup:
             with open(f"{cgroup}/cgroup.subtree_control", encoding="ascii") as file:
                 found |= dict.fromkeys(file.read().split(), 2)
         return found
 
-    @staticmethod
-    def words() -> list[str]:
+    def words(self) -> list[str]:
         """The trees of version 1 that there are, each named by its controllers."""
-        return [words for words, _ in _version_1()]
+        return [words for words, _ in self._ours()]
 
-    @staticmethod
-    def refused() -> str:
+    def refused(self) -> str:
         """Why a lab has no place in trees of version 1 that there are; empty where it has one in each."""
         found: dict[str, list[str]] = {}
-        for tree in hierarchies.read():
-            if tree.version == 1 and tree.controllers and (why := _why_not(tree.directory)):
+        for tree in self._there:
+            if why := _why_not(tree.directory):
                 found.setdefault(why, []).extend(tree.controllers)
         return "; ".join(f"{', '.join(sorted(names))}: {why}" for why, names in found.items())
 
+    def _ours(self) -> Iterator[tuple[str, Hierarchy]]:
+        """Those in which we may make something, each named by its controllers."""
+        for tree in self._there:
+            if not _why_not(tree.directory):
+                yield ",".join(tree.controllers), tree
+
     def open(self, generation: int) -> dict[str, str]:
         """Make the places that are missing. Raises OSError where they may not be made."""
-        for words, tree in _version_1():
+        for words, tree in self._ours():
             place = f"{tree.directory}/{self.name}"
             if words not in self._places:
                 self.journal.cgroup(place)
@@ -81,12 +85,6 @@ class Trees:
         for place in self._places.values():
             cgroup2.remove(place, root=os.path.dirname(place))
         self._places.clear()
-
-
-def _version_1() -> Iterator[tuple[str, Hierarchy]]:
-    for tree in hierarchies.read():
-        if tree.version == 1 and tree.controllers and not _why_not(tree.directory):
-            yield ",".join(tree.controllers), tree
 
 
 def _why_not(directory: str) -> str:

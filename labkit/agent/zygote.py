@@ -152,10 +152,10 @@ class Zygote(Actor):
         if self.pids.get(name) == pid:  # else another was born under that name before this one was buried
             del self.pids[name]
         left = clearing.clear(clear, self.reap_the_dead)
-        if status is None and pipe >= 0:
-            os.close(pipe)  # nobody knows how it ended
-        elif status is not None and pipe >= 0:
+        if pipe >= 0:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=pipe) as told:
+                if status is None:
+                    return  # nobody knows how it ended
                 try:
                     told.send(f"{os.waitstatus_to_exitcode(status)} {left}".encode(), socket.MSG_NOSIGNAL)
                 except OSError:

@@ -169,9 +169,14 @@ def test_time_in_system_calls_is_told_from_time_in_the_program(counted: Lab) -> 
 
 def test_counting_divides_a_cpu_among_groups_and_no_more_among_processes(counted: Lab) -> None:
     school, bakery, radio = tenants(counted, "school", "bakery", "radio")
-    slept, one, three = metering.compete({school: 0, bakery: 1, radio: 3})
-    assert three.cpu / one.cpu == pytest.approx(1, abs=0.5), "among processes it would be 3"
-    assert one.waited > 4 * slept.waited and three.waited > 4 * slept.waited
+    bakerys, radios = 0.0, 0.0
+    for _ in range(4):  # a second of a loaded machine is coarse, some seconds together are not
+        slept, one, three = metering.compete({school: 0, bakery: 1, radio: 3})
+        assert one.waited > 4 * slept.waited and three.waited > 4 * slept.waited
+        bakerys, radios = bakerys + one.cpu, radios + three.cpu
+        if abs(radios / bakerys - 1) < 0.3:
+            break
+    assert radios / bakerys == pytest.approx(1, abs=0.3), "among processes it would be 3"
 
 
 def test_packets_are_counted_at_the_interface_of_the_container(counted: Lab) -> None:

@@ -51,6 +51,24 @@ with Lab() as lab:
     assert said == "True c1\n"
 
 
+def test_to_whom_no_cgroup_was_delegated_that_is_told_who_asks_for_limits(home: Path) -> None:
+    said = as_nobody(home, """
+from labkit import Lab
+from labkit.cgroups import Limits
+from labkit.errors import SpecError
+with Lab() as lab:
+    print(lab.run("busybox", ["echo", "runs"]).stdout, end="")
+    try:
+        lab.run("busybox", "true", limits=Limits(memory="64M"))
+    except SpecError as fault:
+        print(fault)
+""")  # fmt: skip
+    runs, message, likely, look = said.splitlines()
+    assert runs == "runs", "nothing else needs a cgroup"
+    assert "nobody here can hold a container to limits" in message
+    assert "Permission denied" in likely and "labkit doctor" in look
+
+
 def test_a_walk_without_root_looks_into_every_namespace_and_comes_back(home: Path) -> None:
     said = as_nobody(home, """
 from labkit import Lab
