@@ -180,7 +180,8 @@ def test_memory_and_swap_change_in_either_direction(lab: Lab) -> None:
 
 def test_below_what_is_in_use(lab: Lab) -> None:
     """Version 1 refuses (EBUSY); version 2 writes it down, and kills whom it cannot squeeze."""
-    held = "x=0123456789abcdef; for i in $(seq 19); do x=$x$x; done; sleep 100; true"  # else the last command takes the shell's place
+    # not without a last word: a shell gives its place to the last command, and with it its memory back
+    held = "x=0123456789abcdef; for i in $(seq 19); do x=$x$x; done; sleep 100; true"
     container = lab.run("busybox", ["sh", "-c", held], detach=True, limits=Limits(memory="64M", swap=0))
     deadline = time.monotonic() + 20
     while (container.usage().memory or 0) < 8 << 20 and time.monotonic() < deadline:
