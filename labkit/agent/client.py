@@ -52,9 +52,10 @@ class Channel:
 
     def receive(
         self, number: int, patience: float | None = None, meanwhile: Callable[[], None] | None = None
-    ) -> tuple[wire.Message, list[int]]:
-        """The reply to request `number`. Raises wire.Closed, or `Stuck` after `patience` seconds (None: many).
+    ) -> tuple[wire.Message, wire.Owned]:
+        """The reply to request `number`, and what came with it.
 
+        Raises wire.Closed, or `Stuck` after `patience` seconds (None: many).
         While there is none, `meanwhile` is called twice a second: it may raise what it likes.
         """
         deadline = time.monotonic() + (_PATIENCE if patience is None else patience)
@@ -66,11 +67,11 @@ class Channel:
                     meanwhile()
                 if time.monotonic() >= deadline:
                     raise Stuck
-            reply, fds = wire.receive(self.sock)
+            fds = wire.Owned()
+            reply, _ = wire.receive(self.sock, fds=fds)
             if reply.get("seq") in (number, None):
                 return reply, fds
-            for fd in fds:  # the answer to a question that an interrupt made us forget
-                os.close(fd)
+            fds.close()  # with the answer to a question that an interrupt made us forget
 
     def close(self) -> None:
         """Hang up. The other side notices."""
@@ -111,7 +112,7 @@ class Client:
             self.close()
             raise
 
-    def ask(self, op: str, **arguments: Any) -> tuple[wire.Message, list[int]]:
+    def ask(self, op: str, **arguments: Any) -> tuple[wire.Message, wire.Owned]:
         """One request to the supervisor. Raises AgentError with the call that failed and its errno in the text."""
         try:
             with self.channel.lock:

@@ -17,13 +17,16 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections import deque
+from itertools import starmap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
     Message = dict[str, Any]
+    Beside = list[tuple[int, int, bytes]]
 
 _LARGEST = 60_000
 _MOST = 64  # descriptors beside a message
@@ -31,6 +34,29 @@ _MOST = 64  # descriptors beside a message
 
 class Closed(Exception):
     """The other side is gone."""
+
+
+class Owned(list[int]):
+    """Descriptors that close with it, but for those taken out: where an interrupt may come between two lines."""
+
+    def close(self) -> None:
+        """Close what is still here."""
+        close_all(self)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def take(fds: list[int], places: Iterable[int]) -> Owned:
+    """Those at `places`, taken out in turn: whatever interrupts it, each is in one list, and in one only."""
+    taken = Owned()
+    taken.extend(map(fds.pop, places))
+    return taken
+
+
+def close_all(fds: list[int]) -> None:
+    """Close them and empty the list, within C code alone: no signal handler of Python's runs in between."""
+    deque(map(os.close, map(fds.pop, [-1] * len(fds))), maxlen=0)
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -58,28 +84,40 @@ def send(sock: socket.socket, message: Message, fds: Sequence[int] = ()) -> None
             os.close(extra)
 
 
-def receive(sock: socket.socket, *, wait: bool = True) -> tuple[Message, list[int]]:
-    """The next message and its descriptors (close-on-exec). Raises `Closed` at the end, or BlockingIOError."""
+def receive(sock: socket.socket, *, wait: bool = True, fds: list[int] | None = None) -> tuple[Message, list[int]]:
+    """The next message and its descriptors (close-on-exec). Raises `Closed` at the end, or BlockingIOError.
+
+    The descriptors are put into `fds`, if given: where an interrupt may come, an `Owned`, and they are in it at once.
+    """
     flags = socket.MSG_CMSG_CLOEXEC | (0 if wait else socket.MSG_DONTWAIT)
-    room, rights = socket.CMSG_SPACE(_MOST * 4), (socket.SOL_SOCKET, socket.SCM_RIGHTS)
-    try:
-        raw, beside, _, _ = sock.recvmsg(_LARGEST + 4096, room, flags)  # socket.recv_fds forgets the flags (3.11)
-    except ConnectionResetError as error:
-        raise Closed from error
-    fds = [fd for level, kind, data in beside if (level, kind) == rights for fd in memoryview(data).cast("i")]
-    try:
+    fds = [] if fds is None else fds
+    came: list[tuple[bytes, Beside, int, Any]] = []
+    try:  # by starmap: received and noted in one go; and not by socket.recv_fds, which forgets the flags (3.11)
+        came.extend(starmap(sock.recvmsg, [(_LARGEST + 4096, socket.CMSG_SPACE(_MOST * 4), flags)]))
+        raw, beside, _, _ = came[0]
+        fds += _rights(beside)
+        came.clear()
         if not raw:
             raise Closed
         if raw == b"{}" and fds:
-            with open(fds.pop(), "rb") as large:
-                large.seek(0)
-                raw = large.read()
+            large = take(fds, [-1])
+            raw = os.pread(large[0], os.fstat(large[0]).st_size, 0)
+            large.close()
         message: Message = json.loads(raw)
         return message, fds
+    except ConnectionResetError as error:
+        raise Closed from error
     except BaseException:  # an interrupt, say: what came along would keep a namespace or a mount alive
-        for fd in fds:
-            os.close(fd)
+        for _, beside, _, _ in came:
+            fds += set(_rights(beside)) - set(fds)
+        close_all(fds)
         raise
+
+
+def _rights(beside: Beside) -> list[int]:
+    """The descriptors among what came beside a message: struct cmsghdr, see cmsg(3)."""
+    rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS)
+    return [fd for level, kind, data in beside if (level, kind) == rights for fd in memoryview(data).cast("i")]
 
 
 def pack(value: Any) -> Any:

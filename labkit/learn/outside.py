@@ -44,6 +44,7 @@ def look(run: str, probes: Sequence[str]) -> Row:
         directory = os.open(run, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise NotSeen(f"no run directory {run}: {error.strerror}") from error
+    fds = wire.Owned()
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
             sock.settimeout(_PATIENCE)
@@ -51,7 +52,7 @@ def look(run: str, probes: Sequence[str]) -> Row:
             sock.connect(f"{here}/{window.NAME}")
             _believe(sock, here)
             wire.send(sock, {"op": "look", "probes": [p for p in probes if p != "processes"]})
-            reply, fds = wire.receive(sock)
+            reply, _ = wire.receive(sock, fds=fds)
     except (OSError, wire.Closed) as error:
         raise NotSeen(f"the supervisor does not answer ({getattr(error, 'strerror', None) or 'it hung up'})") from error
     finally:

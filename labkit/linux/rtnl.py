@@ -42,14 +42,16 @@ Link = tuple[str, str, bool, int, str, str]
 
 
 def fill(
-    rows: Iterable[dict[str, Any]], fds: Iterable[int], read: Callable[[socket.socket], dict[str, Any]] | None = None
+    rows: Iterable[dict[str, Any]], fds: list[int], read: Callable[[socket.socket], dict[str, Any]] | None = None
 ) -> None:
     """Give each row the tables of the namespace in which its socket, number ``row["fd"]`` of `fds`, was born.
 
-    All of them are closed afterwards, however it ends: a socket left open keeps its namespace alive.
+    They are taken out of the list, and closed however it ends: a socket left open keeps its namespace alive.
     """
     with ExitStack() as ended:
-        sockets = [ended.enter_context(socket.socket(fileno=fd)) for fd in fds]
+        sockets = []
+        while fds:  # each is in one hand at a time, whatever interrupts this
+            sockets.append(ended.enter_context(socket.socket(fileno=fds.pop(0))))
         for row in rows:
             row |= (read or _tables)(sockets[row.pop("fd")])
 

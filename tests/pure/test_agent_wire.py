@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -86,9 +90,9 @@ def test_an_answer_that_nobody_waits_for_any_more_is_dropped(ends: tuple[socket.
     before = len(os.listdir("/proc/self/fd"))
     for seq in (forgotten, number):
         wire.send(theirs, {"seq": seq}, [write])
-    reply, [fd] = channel.receive(number)
+    reply, fds = channel.receive(number)
     assert reply["seq"] == number
-    os.close(fd)
+    fds.close()
     assert len(os.listdir("/proc/self/fd")) == before, "nor is its descriptor kept"
     os.close(read)
     os.close(write)
@@ -134,3 +138,47 @@ def test_an_errno_becomes_advice(op: str, number: int, text: str, subject: str, 
 
 def test_what_nobody_has_foreseen_leads_to_the_doctor() -> None:
     assert remedy("sudo", "host", 5, "mount: Input/output error", "") == (None, "labkit doctor (the way in was: sudo)")
+
+
+@pytest.mark.parametrize("size", [0, 100_000])
+def test_an_interrupt_at_any_instruction_leaves_no_descriptor_behind(size: int) -> None:
+    """What came along holds a mount or a namespace: each instruction from the socket to the caller in turn."""
+    begin, place, done = len(os.listdir("/proc/self/fd")), 1, False
+    while not done:
+        ours, theirs = wire.pair()
+        channel = Channel(theirs)
+        with ours, theirs, open("/dev/null") as null:
+            for number in range(2):
+                wire.send(ours, {"seq": number, "text": "x" * size}, [null.fileno()] * 2)
+            done = _interrupted_at(place, lambda: channel.receive(1)[1].close())  # noqa: B023 (called at once)
+        place += 1
+        assert len(os.listdir("/proc/self/fd")) == begin, f"instruction {place}"
+    assert place > 100
+
+
+def _interrupted_at(place: int, act: Callable[[], object]) -> bool:
+    """Whether `act` came to its end before the instruction of that number."""
+    left = place
+
+    def strike(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal left
+        if not frame.f_code.co_filename.endswith(("agent/wire.py", "agent/client.py")):
+            return None
+        if "__del__" in {each.f_code.co_name for each, _ in traceback.walk_stack(frame)}:
+            return None  # there an exception goes no further: it is for when one is on its way already
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            left -= 1
+            if left == 0:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return strike
+
+    sys.settrace(strike)
+    try:
+        act()
+    except KeyboardInterrupt:
+        return False
+    finally:
+        sys.settrace(None)
+    return True

@@ -7,7 +7,6 @@ answers by closing its own; who dies does the same, and is told of as what it wa
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -40,7 +39,7 @@ class Actors:
     def take(self, part: Part) -> list[Row]:
         """As `Backend.take`."""
         message: wire.Message = {}
-        fds: list[int] = []
+        fds = wire.Owned()
         ours: dict[str, Channel] = {}
         for child in part.children[:1]:
             mine, theirs = wire.pair()
@@ -70,7 +69,7 @@ class Actors:
         self,
         part: Part,
         message: wire.Message,
-        fds: Sequence[int],
+        fds: wire.Owned | None = None,
         meanwhile: Callable[[], None] | None = None,
     ) -> list[Row]:
         """Send the part's calls, with `fds` (closed here), and return the rows: of the calls made, and of an exec.
@@ -82,7 +81,7 @@ class Actors:
             if part.init:
                 message = {**message, "init": part.init}
             with channel.lock:
-                number = channel.send({**message, "calls": packed(part.intents)}, fds)
+                number = channel.send({**message, "calls": packed(part.intents)}, fds or ())
                 if meanwhile:
                     meanwhile()
                 reply, _ = channel.receive(number)
@@ -104,8 +103,8 @@ class Actors:
                 likely="the call waits for something that does not happen", look="walk.back() or lab.reset()",
             ) from None  # fmt: skip
         finally:
-            for fd in fds:
-                os.close(fd)
+            if fds is not None:
+                fds.close()
 
     def _actor(self, who: str) -> Channel:
         if self.client.channel.sock.fileno() < 0:

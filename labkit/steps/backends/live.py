@@ -47,7 +47,7 @@ class Live:
         with self._lock:
             self._let_go()
             reply, fds = self.client.ask("host")
-            self.actors.begin(Channel(socket.socket(fileno=fds[0])))
+            self.actors.begin(Channel(socket.socket(fileno=fds.pop())))
             self.info |= reply
             return reply
 
@@ -151,7 +151,7 @@ class Live:
         return self.client.ask("killed")[0]
 
     def signal(self, name: str, number: int) -> None:
-        row = self.actors.exchange(Part("host", (kill(Pid(name), number),)), {}, ())[0]
+        row = self.actors.exchange(Part("host", (kill(Pid(name), number),)), {})[0]
         if row[1]:
             raise StepError(f"signal {number} to {name}: {errno_meaning(row[1])}", errno=row[1])
 

@@ -67,8 +67,7 @@ class Programs:
             else:
                 pid = self._use(quick, start, running, fds)
         except BaseException:
-            for fd in fds:  # those that were not handed on
-                os.close(fd)
+            wire.close_all(fds)  # those that were not handed on
             running.call_off()
             raise
         if start.tty and start.stdin:
@@ -102,7 +101,7 @@ class Programs:
                 channel.send({"calls": packed(part.intents), "quiet": True})
                 continue
             if program in part.children and program != start.name:
-                rows = self.actors.exchange(part, {"wire": 0}, _handed(fds, 1))
+                rows = self.actors.exchange(part, {"wire": 0}, wire.take(fds, [0]))
                 greet(channel)
             elif start.name not in part.children:
                 rows = self.actors.take(part)
@@ -115,13 +114,13 @@ class Programs:
                 if part.who == "host":
                     message["status"] = 3
                 status = os.dup(fds[3])
-                rows = self.actors.exchange(part, message, _handed(fds, 5))
+                rows = self.actors.exchange(part, message, wire.take(fds, [0] * 5))
                 pid = next(
                     (row[0] for i, row in zip(part.intents, rows, strict=False) if i.name == "clone3" and row[0] > 0), 0
                 )
                 if pid and part.who != "host":
                     adopt: wire.Message = {"adopt": [start.name, pid], "status": 0, "clear": clear}
-                    self.actors.exchange(Part("host", ()), adopt, [status])
+                    self.actors.exchange(Part("host", ()), adopt, wire.Owned([status]))
                 else:
                     os.close(status)
             if rows and rows[-1][1] and rows[-1][1] not in part.intents[len(rows) - 1].tolerate:
@@ -138,7 +137,7 @@ class Programs:
             number = len(self._templates) + 1
             first, then = start.template
             message = {"define": number, "then": packed(then.intents), "hole": start.hole}
-            [kept] = self.actors.exchange(Part("host", first.intents), message, ())
+            [kept] = self.actors.exchange(Part("host", first.intents), message)
             # holding the template keeps its id its own
             self._templates[key] = (number if not kept[1] else 0, start.template)
         return self._templates[key][0]
@@ -147,7 +146,7 @@ class Programs:
         """One message, one answer: when it comes the process has become its program, or has failed to."""
         clear = {kind: list(paths) for kind, paths in start.clear.items()}
         message: wire.Message = {"use": number, "name": start.name, "status": 3, "clear": clear}
-        rows = self.actors.exchange(Part("host", ()), message, _handed(fds, 4), meanwhile=running.watch)
+        rows = self.actors.exchange(Part("host", ()), message, wire.take(fds, [0] * 4), meanwhile=running.watch)
         first = start.template[0]
         if rows[-1][1] and rows[-1][1] not in first.intents[len(rows) - 1].tolerate:
             raise CallFailed(start.parts[0], rows)
@@ -219,12 +218,6 @@ def _telling(rows: list[Row]) -> int:
         search -= 1
     found = (index for index in range(search, len(rows)) if rows[index][1] == EACCES)
     return next(found, len(rows) - 1)
-
-
-def _handed(fds: list[int], count: int) -> list[int]:
-    """The first `count` of `fds`, taken out: whoever gets them closes them."""
-    handed, fds[:] = fds[:count], fds[count:]
-    return handed
 
 
 def _open_streams(start: Start) -> tuple[list[int], dict[str, int]]:
