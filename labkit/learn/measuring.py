@@ -27,7 +27,7 @@ T = TypeVar("T")
 BUSY = ("sh", "-c", "while :; do :; done")  #: a program that only computes
 GROWING = ("sh", "-c", "x=0123456789; while :; do x=$x$x; done")  #: one that wants ever more memory
 _PIECES, _ROUNDS = 40, 2  # of work; in turns, for what else the machine has to do changes from second to second
-_PIECE = 0.0004  # seconds that one should take: a few go into the smallest quota that is measured, 2 ms
+_PIECE = 0.004  # seconds that one should take: five fill a quota of 20 %, so that of these one in five has to wait
 _NOW = "echo $EPOCHREALTIME"  # the shell's own: to start a program takes longer than what is measured
 _WORK = f"""trap : USR1; sleep 1000 & echo ready; wait; {_NOW}; i=0
 while [ $i -lt $0 ]; do j=0; while [ $j -lt $1 ]; do j=$((j+1)); done; {_NOW}; i=$((i+1)); done; kill $!"""
@@ -84,7 +84,7 @@ class Delays(Shown):
 
 
 def delays(lab: Running, *quotas: float | None) -> tuple[Delays, ...]:
-    """Do the same pieces of work in a container on CPU 0 with each of these quotas; a piece takes less than 1 ms."""
+    """Do the same pieces of work in a container on CPU 0 with each of these quotas; a piece takes 4 ms."""
     loops = max(1, round(1000 * _PIECE / _work(lab, None, 20, 1000).quickest))
     found: list[list[float]] = [[] for _ in quotas]
     for seconds, quota in zip(found * _ROUNDS, quotas * _ROUNDS, strict=True):
