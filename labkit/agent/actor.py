@@ -66,6 +66,13 @@ def resolve(
     return {key: resolve(item, returned, fds, pids) for key, item in inner.items()}
 
 
+def _why(fault: Exception) -> str:
+    """A call that nobody could make."""
+    if isinstance(fault, KeyError):
+        return f"nothing here is called {fault.args[0]}: it was never made, or has been closed or buried since"
+    return f"{type(fault).__name__}: {fault}"
+
+
 def _bytes(part: bytes | int) -> bytes:
     return part.to_bytes(4, sys.byteorder, signed=True) if isinstance(part, int) else part
 
@@ -100,7 +107,7 @@ class Actor:
                 words = resolve(args, returned, self.fds, self.pids, links)
                 value, error, spent, out = syscalls.invoke(name, tuple(words))
             except (KeyError, TypeError, ValueError, IndexError) as fault:
-                rows.append([-1, errno.EINVAL, 0, {"refused": f"{type(fault).__name__}: {fault}"}])
+                rows.append([-1, errno.EINVAL, 0, {"refused": _why(fault)}])
                 break
             if name == "clone3" and value == 0:
                 raise Born(keep, message, fds)

@@ -10,6 +10,7 @@ See: proc(5) "/proc/pid/status", kill(2), pid_namespaces(7).
 from __future__ import annotations
 
 import time
+from itertools import count
 
 from labkit.linux import mountinfo, proc
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
 
-_PATIENCE = 0.25  # seconds to wait for the dying
+_PATIENCE = 0.25  # seconds to wait for the dying; some never go, as who is frozen
+_LOOKS = 50  # at least, within this time or not: on a busy machine the dying come to a CPU as seldom as we do
 _SIGKILL = 1 << 8
 
 
@@ -50,11 +52,12 @@ class Scene:
     def settled(cls, host: int, cgroup: str, trees: Mapping[str, str]) -> Scene:
         """The scene once nobody in it is dying any more (or after a quarter of a second)."""
         deadline = time.monotonic() + _PATIENCE
-        while True:
+        for look in count(1):
             scene = cls(host, cgroup, trees)
-            if not scene.dying or time.monotonic() > deadline:
-                return scene
+            if not scene.dying or (look >= _LOOKS and time.monotonic() > deadline):
+                break
             time.sleep(0.0005)
+        return scene
 
     def _process(self, pid: int) -> Row:
         status = proc.status(pid)

@@ -97,3 +97,9 @@ def test_the_lab_host_may_reap_its_own_child_and_lives_on(lab: Lab) -> None:
     for _ in range(5):
         lab.take_all([Spawn(child="x"), Exec(who="x", argv=("sleep", "0.05")), Reap(target="x")])
         assert {each.name for each in lab.snapshot("processes").of_type(Process)} == {"init", "host"}
+
+
+def test_who_reaps_a_child_that_is_buried_already_is_told_so(lab: Lab) -> None:
+    lab.take_all([Spawn(child="x"), Exec(who="x", argv=("true",)), Reap(target="x")])
+    with pytest.raises(StepError, match="nothing here is called x: it was never made, or has been closed or buried"):
+        lab.take(Reap(target="x"))
