@@ -84,6 +84,10 @@ def _parser() -> argparse.ArgumentParser:
 def _doctor(args: argparse.Namespace) -> int:
     from labkit.doctor import main as examine
 
+    if sys.platform == "linux":
+        from labkit.agent import delegation
+
+        delegation.enter()  # what is said here is to hold for the lessons
     return examine(fix=args.fix, as_json=args.json, in_class=args.in_class)
 
 

@@ -83,4 +83,7 @@ def _seed_settings() -> None:
 
 
 if __name__ == "__main__":
+    from labkit.agent import delegation
+
+    delegation.step_aside()
     server(sys.argv[1:]).start()

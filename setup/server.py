@@ -56,6 +56,7 @@ def start(first_port: int) -> None:
 def launch(port: int) -> dict[str, Any]:
     """Start one server in a session of its own, and write down who it is."""
     command, environment = prepare(port)
+    command = [*delegation.scope(), *command]  # systemd-run becomes what it runs: the pid stays
     with LOG.open("wb") as log:
         process = subprocess.Popen(
             command,
@@ -79,8 +80,7 @@ def serve(port: int, address: str) -> None:
 
 
 def prepare(port: int) -> tuple[list[str], dict[str, str]]:
-    """The command of a server and its environment; makes what it wants to find, and room for cgroups beside it."""
-    delegation.step_aside()
+    """The command of a server and its environment; makes what it wants to find."""
     return [sys.executable, "-m", "labkit.jupyter", *jupyter.options(port)], jupyter.surroundings()
 
 

@@ -12,10 +12,14 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 
 from labkit.linux import cgroup2
 
 _LEAF = "jupyter"
+_PATIENCE = 10  # seconds for systemd to answer
+_ENTERED = "LABKIT_ENTERED"  # in the environment of who has done so
 _MARKS = ("user.delegate", "trusted.delegate")  # systemd's, on a cgroup that it leaves to others
 
 
@@ -48,6 +52,31 @@ def step_aside() -> str:
     return leaf
 
 
+def scope() -> list[str]:
+    """What a command is to be preceded by, so that systemd gives it a delegated cgroup: nothing where that is no gain.
+
+    Of version 2 only: a login has a cgroup, but who lives in it is in the way of handing controllers down.
+    """
+    try:
+        own = cgroup2.own()
+        if cgroup2.mode() != "v2" or _delegated(own) or home() != own:
+            return []
+        whose = ["--user"] if os.geteuid() else []
+        words = ["systemd-run", *whose, "--scope", "--quiet", "--collect", "--property=Delegate=yes", "--"]
+        subprocess.run([*words, "true"], check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=_PATIENCE)
+    except (LookupError, OSError, subprocess.SubprocessError):  # no systemd, or none for this user
+        return []
+    return words
+
+
+def enter() -> None:
+    """Go on in a delegated cgroup where systemd gives one, as JupyterLab does: the same command once more, in there."""
+    if _ENTERED in os.environ:
+        step_aside()
+    elif words := scope():
+        os.execvpe(words[0], [*words, sys.executable, *sys.orig_argv[1:]], os.environ | {_ENTERED: "yes"})
+
+
 def _move(pid: str, cgroup: str) -> None:
     try:
         with open(f"{cgroup}/cgroup.procs", "w", encoding="ascii", buffering=1) as file:
@@ -75,10 +104,20 @@ def _members(path: str) -> str:
         return "?"
 
 
+def check_domain(path: str) -> None:
+    """Raise LookupError if no process can be born in the new cgroup `path`, and remove it: threads live beside it."""
+    with open(f"{path}/cgroup.type", encoding="ascii") as file:
+        kind = file.read().strip()
+    if kind == "domain invalid":
+        os.rmdir(path)
+        raise LookupError(f"{os.path.dirname(path)} is divided among threads, and a cgroup in it takes no processes")
+
+
 def hand_down(path: str) -> str:
     """Hand all controllers down from cgroup `path`, as far as that is permitted; returns what stands in the way.
 
-    The top of the tree is the machine's: what it hands down is its administrator's business.
+    The top of the tree is the machine's: what it hands down is its administrator's business. And who lives in `path` is
+    in the way, as all do who have logged in, and were given no cgroup to divide.
     """
     refused = ""
     if not os.path.exists(f"{path}/cgroup.type"):  # only the top has none
@@ -87,11 +126,13 @@ def hand_down(path: str) -> str:
         there = file.read().split()
     with open(f"{path}/cgroup.subtree_control", encoding="ascii") as file:
         handed = file.read().split()
-    for controller in there:
-        if controller not in handed:
-            try:
-                with open(f"{path}/cgroup.subtree_control", "w", encoding="ascii", buffering=1) as file:
-                    file.write(f"+{controller}")
-            except OSError as error:
-                refused = f"{path} does not hand {controller} down: {error.strerror}"
+    lacking = [controller for controller in there if controller not in handed]
+    if lacking and _members(path):  # the threaded ones it could, to cgroups that then are for threads alone: EOPNOTSUPP
+        return f"{path} hands nothing down, as processes live in it"
+    for controller in lacking:
+        try:
+            with open(f"{path}/cgroup.subtree_control", "w", encoding="ascii", buffering=1) as file:
+                file.write(f"+{controller}")
+        except OSError as error:
+            refused = f"{path} does not hand {controller} down: {error.strerror}"
     return refused

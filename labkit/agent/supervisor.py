@@ -22,7 +22,7 @@ import socket
 import sys
 
 from labkit.agent import actor, birth, host, journal, look, rootless, wire
-from labkit.agent.delegation import hand_down, home
+from labkit.agent.delegation import check_domain, hand_down, home
 from labkit.agent.trees import Trees
 from labkit.agent.window import Window
 from labkit.linux import cgroup2, kernel_log, mountinfo, proc, titles
@@ -71,6 +71,7 @@ class Supervisor:
             path = f"{above}/{self.trees.name}"
             self.journal.cgroup(path)
             os.mkdir(path)
+            check_domain(path)
             self.cgroup = path
             self.no_controllers = hand_down(above) or hand_down(path)
         except OSError as error:

@@ -5,6 +5,7 @@ Which things those are, the lessons say (`labkit.learn.needs`); how each is trie
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -144,12 +145,14 @@ def controllers(patient: Patient, needs: Iterable[Need]) -> Iterator[Finding]:
         told = ", ".join(f"{name} (v{version})" for name, version in found.items())
         yield Finding(about="controllers", says=told)
     if lacking := [name for name in names if name not in found]:
+        below_user = f"/user@{os.getuid()}.service/" in patient.lab.info["cgroup"]
+        not_told = patient.way == "rootless" or (below_user and not patient.lab.info.get("no_controllers"))
         yield Finding(
             about="controllers", says=f"nobody counts or limits here: {', '.join(lacking)}", minor=True,
             likely="systemd was not told to delegate them to users: Delegate=cpu cpuset io memory pids"
-            if patient.way == "rootless"
+            if not_told
             else patient.lab.info.get("no_controllers") or "the kernel has none",
-            remedy="sudo systemctl edit user@.service" if patient.way == "rootless" else "cat /proc/cgroups",
+            remedy="sudo systemctl edit user@.service" if not_told else "cat /proc/cgroups",
             needs=tuple(names[name] for name in lacking),
         )  # fmt: skip
 

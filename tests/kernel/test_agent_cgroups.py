@@ -171,6 +171,30 @@ def test_what_nobody_delegated_is_left_as_it_is(delegated: str) -> None:
     assert told(delegated, "print(delegation.step_aside() or 'stayed', cgroup2.own())") == "stayed *"
 
 
+MADE = "from labkit import Lab; lab = Lab(); print(lab.run('busybox', ['echo', 'made']).stdout.strip()"
+
+
+@pytest.fixture
+def login(delegated: str) -> str:
+    """A cgroup as a login has one: neither it nor the one above is left to us, and processes live in it."""
+    os.setxattr(delegated, "user.delegate", b"0")
+    return cgroup2.make(delegated, "session-1.scope")
+
+
+def test_a_lab_is_made_without_a_cgroup_where_only_threads_may_live(login: str) -> None:
+    Path(cgroup2.make(login, "threads"), "cgroup.type").write_text("threaded")
+    assert told(login, f"{MADE}, lab.info['cgroup'] or lab.info['no_cgroup']); lab.close()") == (
+        "made * is divided among threads, and a cgroup in it takes no processes"
+    )
+
+
+def test_a_lab_is_made_where_others_live_without_controllers(login: str) -> None:
+    """The threaded controllers could be handed down, but to cgroups that then take threads alone."""
+    made = told(login, f"{MADE}, cgroup2.own(), lab.info['no_controllers']); lab.close()")
+    why = " * hands nothing down, as processes live in it" if cgroup2.mode() == "v2" else ""
+    assert made.startswith(f"made *{why}")
+
+
 def test_the_top_of_the_machine_is_never_changed() -> None:
     top = Path(next(mount.target for mount in mountinfo.read() if mount.type == "cgroup2" and mount.root == "/"))
     before = top.joinpath("cgroup.subtree_control").read_text()

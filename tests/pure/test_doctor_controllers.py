@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -28,6 +29,13 @@ def test_one_that_was_not_delegated_is_named_with_the_lesson_that_wants_it() -> 
     assert lacking.says == "nobody counts or limits here: io" and lacking.needs == (Need.IO,)
     assert "Delegate=" in lacking.likely and "systemctl edit" in lacking.remedy
     assert "nb06" in lacking.lessons
+
+
+def test_a_users_cgroup_has_what_systemd_gives_to_users_also_with_the_sudo_rule() -> None:
+    place = f"/sys/fs/cgroup/user.slice/user@{os.getuid()}.service/run-1.scope/labkit-lab-1-2"
+    there, lacking = told("sudo", controllers={"cpu": 2, "memory": 2, "pids": 2}, cgroup=place)
+    assert there.says == "cpu (v2), memory (v2), pids (v2)"
+    assert "Delegate=" in lacking.likely and "systemctl edit" in lacking.remedy
 
 
 def test_why_the_agent_got_none_is_passed_on() -> None:

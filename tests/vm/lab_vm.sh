@@ -63,6 +63,18 @@ must test ! "$(there 'timeout 20 bash -c "</dev/tcp/10.0.2.2/8888" 2>/dev/null &
 kill "$taken"
 unset taken
 
+step "a login: a lab in it, the doctor, and JupyterLab started by hand"
+must there 'cd labkit && .venv/bin/python -c "
+from labkit import Lab
+with Lab() as lab: print(lab.run(\"busybox\", [\"hostname\"], hostname=\"login\").stdout)"' | tee "$WORK/login"
+must grep -q login "$WORK/login"
+there 'cd labkit && ./lab doctor' | tee "$WORK/doctor"
+must grep -q 'cpu (v2), memory (v2), io (v2), pids (v2)' "$WORK/doctor"
+must there 'sudo systemctl stop labkit && cd labkit && ./lab up --port 9000'
+there 'cat "/proc/$(sed "s/.*\"pid\": \([0-9]*\).*/\1/" labkit/.lab/server.json)/cgroup"' | tee "$WORK/up"
+must grep -q '^0::/user.slice/.*\.scope/jupyter$' "$WORK/up"
+must there 'cd labkit && ./lab down && sudo systemctl start labkit'
+
 if [[ -x $ROOT/.venv/bin/python ]] && command -v chromium >/dev/null; then
     step "a browser"
     must "$ROOT/.venv/bin/python" "$ROOT/tests/vm/browse.py" "$ADDRESS" "$WORK/browser.png"
