@@ -71,7 +71,9 @@ must grep -q login "$WORK/login"
 there 'cd labkit && ./lab doctor' | tee "$WORK/doctor"
 must grep -q 'cpu (v2), memory (v2), io (v2), pids (v2)' "$WORK/doctor"
 must there 'sudo systemctl stop labkit && cd labkit && ./lab up --port 9000'
-there 'cat "/proc/$(sed "s/.*\"pid\": \([0-9]*\).*/\1/" labkit/.lab/server.json)/cgroup"' | tee "$WORK/up"
+there bash <<'END' | tee "$WORK/up"
+cat "/proc/$(sed 's/.*"pid": \([0-9]*\).*/\1/' labkit/.lab/server.json)/cgroup"
+END
 must grep -q '^0::/user.slice/.*\.scope/jupyter$' "$WORK/up"
 must there 'cd labkit && ./lab down && sudo systemctl start labkit'
 
