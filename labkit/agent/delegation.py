@@ -19,7 +19,7 @@ from labkit.linux import cgroup2
 
 _LEAF = "jupyter"
 _PATIENCE = 10  # seconds for systemd to answer
-_ENTERED = "LABKIT_ENTERED"  # in the environment of who has done so
+_GIVEN = "LABKIT_SCOPE"  # in the environment of who was born in a cgroup that we had systemd make
 _MARKS = ("user.delegate", "trusted.delegate")  # systemd's, on a cgroup that it leaves to others
 
 
@@ -40,6 +40,8 @@ def step_aside() -> str:
     """
     try:
         own = cgroup2.own()
+        if os.environ.pop(_GIVEN, ""):  # not every systemd of a user marks what it gives
+            os.setxattr(own, _MARKS[0], b"1")
         if not _delegated(own):
             return ""
         leaf = f"{own}/{_LEAF}"
@@ -47,7 +49,7 @@ def step_aside() -> str:
         while pids := _members(own).split():
             for pid in pids:
                 _move(pid, leaf)
-    except (LookupError, PermissionError):
+    except (LookupError, OSError):
         return ""
     return leaf
 
@@ -62,7 +64,16 @@ def scope() -> list[str]:
         if cgroup2.mode() != "v2" or _delegated(own) or home() != own:
             return []
         whose = ["--user"] if os.geteuid() else []
-        words = ["systemd-run", *whose, "--scope", "--quiet", "--collect", "--property=Delegate=yes", "--"]
+        words = [
+            "systemd-run",
+            *whose,
+            "--scope",
+            "--quiet",
+            "--collect",
+            "--property=Delegate=yes",
+            f"--setenv={_GIVEN}=yes",
+            "--",
+        ]
         subprocess.run([*words, "true"], check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=_PATIENCE)
     except (LookupError, OSError, subprocess.SubprocessError):  # no systemd, or none for this user
         return []
@@ -71,10 +82,10 @@ def scope() -> list[str]:
 
 def enter() -> None:
     """Go on in a delegated cgroup where systemd gives one, as JupyterLab does: the same command once more, in there."""
-    if _ENTERED in os.environ:
+    if _GIVEN in os.environ:
         step_aside()
     elif words := scope():
-        os.execvpe(words[0], [*words, sys.executable, *sys.orig_argv[1:]], os.environ | {_ENTERED: "yes"})
+        os.execvp(words[0], [*words, sys.executable, *sys.orig_argv[1:]])
 
 
 def _move(pid: str, cgroup: str) -> None:

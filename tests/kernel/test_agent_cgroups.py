@@ -171,6 +171,13 @@ def test_what_nobody_delegated_is_left_as_it_is(delegated: str) -> None:
     assert told(delegated, "print(delegation.step_aside() or 'stayed', cgroup2.own())") == "stayed *"
 
 
+def test_what_systemd_gave_and_did_not_mark_is_ours_all_the_same(login: str) -> None:
+    code = "import os; os.environ['LABKIT_SCOPE'] = 'yes'; delegation.step_aside(); "
+    assert told(login, f"{code}print(cgroup2.own(), delegation.home(), 'LABKIT_SCOPE' in os.environ)") == (
+        "*/jupyter * False"
+    )
+
+
 MADE = "from labkit import Lab; lab = Lab(); print(lab.run('busybox', ['echo', 'made']).stdout.strip()"
 
 

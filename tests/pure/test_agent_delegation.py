@@ -46,20 +46,21 @@ def test_systemd_is_asked_for_a_cgroup_to_divide(
     monkeypatch.setenv("PATH", str(own), prepend=os.pathsep)
     monkeypatch.setattr(os, "geteuid", lambda: uid)
     monkeypatch.setattr(delegation, "_PATIENCE", 0.5)
-    wanted = ["systemd-run", *whose, "--scope", "--quiet", "--collect", "--property=Delegate=yes", "--"]
-    assert delegation.scope() == (wanted if answer == "exit 0" else [])
+    wanted = ["systemd-run", *whose, "--scope", "--quiet", "--collect", "--property=Delegate=yes"]
+    assert delegation.scope() == ([*wanted, "--setenv=LABKIT_SCOPE=yes", "--"] if answer == "exit 0" else [])
 
 
-@pytest.mark.usefixtures("own")
-def test_a_command_goes_on_once_more_in_there_and_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    became: list[tuple[str, list[str], bool]] = []
-    monkeypatch.setattr(os, "execvpe", lambda file, words, env: became.append((file, words, "LABKIT_ENTERED" in env)))
+def test_a_command_goes_on_once_more_in_there_and_only_once(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    became: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr(os, "execvp", lambda *given: became.append(given))
     monkeypatch.setattr(delegation, "scope", lambda: ["systemd-run", "--"])
     delegation.enter()
-    assert became == [("systemd-run", ["systemd-run", "--", sys.executable, *sys.orig_argv[1:]], True)]
-    monkeypatch.setenv("LABKIT_ENTERED", "yes")
+    assert became == [("systemd-run", ["systemd-run", "--", sys.executable, *sys.orig_argv[1:]])]
+    monkeypatch.setenv("LABKIT_SCOPE", "yes")
+    own.joinpath("cgroup.procs").write_text("")
     delegation.enter()
     assert len(became) == 1
+    assert os.getxattr(own, "user.delegate") == b"1" and own.joinpath("jupyter").is_dir()
 
 
 @pytest.mark.parametrize("why", ["hybrid", "no cgroup2", "no systemd"])
