@@ -27,7 +27,7 @@ from labkit.cgroups.limits import Limits
 from labkit.cgroups.make import MakeCgroup
 from labkit.cgroups.places import ROOT, ROOT_V1
 from labkit.cgroups.translation import translate
-from labkit.cgroups.vocabulary import file
+from labkit.cgroups.vocabulary import OLD, file
 from labkit.errors import SpecError
 from labkit.steps.step import Step
 
@@ -180,7 +180,7 @@ def _placed(
         if controller in trees.v2:
             yield ROOT, name, text
             continue
-        old = file(name).v1[0] or controller
+        old = file(name).v1[0] or OLD.get(controller, controller)
         if not trees.tree(old):
             raise SpecError(
                 f"this lab has no controller {controller}: nobody here can hold {name}",

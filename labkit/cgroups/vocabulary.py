@@ -49,6 +49,8 @@ class File:
         return f"{self.name:<18} {self.role:<6} {self.counterpart}"
 
 
+OLD = MappingProxyType({"io": "blkio"})  #: what version 1 calls a controller, where the names differ
+
 _NO_SLOW_LANE = "version 1 can only kill at the limit, or wait if oom_kill_disable is set"
 _NO_PROTECTION = "memory.soft_limit_in_bytes only says from whom to take first when the machine has none left"
 _NO_PRESSURE = "pressure is told for cgroups of version 2; beside version 1, look in the unified tree"

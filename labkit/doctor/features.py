@@ -12,6 +12,7 @@ from pathlib import Path
 
 from labkit.agent import subordinate
 from labkit.agent.remedies import FEW_IDS, ONE_ID
+from labkit.cgroups.vocabulary import OLD
 from labkit.container.lacking import Lacking
 from labkit.doctor import lessons
 from labkit.doctor.finding import Finding
@@ -19,7 +20,6 @@ from labkit.doctor.patient import Patient, installed, some
 from labkit.learn.needs import Need
 
 _CONTROLLER = "controller:"
-_OLD = {"io": "blkio"}  # what version 1 calls a controller
 _FOUND = "(not tried: no lab opens)"
 
 
@@ -140,7 +140,7 @@ def controllers(patient: Patient, needs: Iterable[Need]) -> Iterator[Finding]:
         return  # without a cgroup there are none; `cgroups` says so
     there: dict[str, int] = patient.lab.info.get("controllers", {})
     names = {need.word.removeprefix(_CONTROLLER): need for need in needs}
-    found = {name: version for name in names if (version := there.get(name) or there.get(_OLD.get(name, "")))}
+    found = {name: version for name in names if (version := there.get(name) or there.get(OLD.get(name, "")))}
     if found:
         told = ", ".join(f"{name} (v{version})" for name, version in found.items())
         yield Finding(about="controllers", says=told)

@@ -70,8 +70,9 @@ def test_who_has_no_controllers_is_told_why() -> None:
 
 
 def test_what_version_1_cannot_hold_is_never_dropped() -> None:
-    for limits in (Limits(memory_high="1M"), Limits(memory_low="1M"), Limits(memory_min="1M"), Limits(oom_group=True)):
-        with pytest.raises(SpecError, match="version 1 has nothing for memory") as refused:
+    memory = (Limits(memory_high="1M"), Limits(memory_low="1M"), Limits(memory_min="1M"), Limits(oom_group=True))
+    for limits in (*memory, Limits(io_weight=5)):
+        with pytest.raises(SpecError, match=r"version 1 has nothing for (memory|io)\.") as refused:
             hold(limits, V1)
         assert refused.value.likely
 
