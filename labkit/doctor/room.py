@@ -17,6 +17,7 @@ MIB = 1 << 20
 MEMORY = (256, 768)
 #: least disk, the same way: a lab's files and the answers, then an image and a Python environment
 DISK = (16, 256)
+RUN = (16, 64)  #: where labs run: systemd gives a user a tenth of the memory for that, and a lab keeps little there
 
 
 def memory(patient: Patient) -> Iterator[Finding]:
@@ -40,9 +41,8 @@ def memory(patient: Patient) -> Iterator[Finding]:
 
 def disk(patient: Patient) -> Iterator[Finding]:
     """The file systems on which labs run, images lie and answers are kept."""
-    least, better = DISK
     told = []
-    for what, place in _places():
+    for what, place, (least, better) in _places():
         free, files = shutil.disk_usage(place).free // MIB, _inodes(place)
         if free < better or files == 0:
             yield Finding(
@@ -57,23 +57,23 @@ def disk(patient: Patient) -> Iterator[Finding]:
         yield Finding(about="disk", says=f"free: {', '.join(told)}")
 
 
-def _places() -> Iterator[tuple[str, str]]:
-    """What for, and the nearest directory that is there; each file system once."""
+def _places() -> Iterator[tuple[str, str, tuple[int, int]]]:
+    """What for, the nearest directory that is there, and what room is wanted; each file system once."""
     seen = set()
-    wanted = [("your answers are kept", os.path.expanduser("~"))]
+    wanted = [("your answers are kept", os.path.expanduser("~"), DISK)]
     if LINUX:
         from labkit.agent import journal
         from labkit.image import rootfs
 
-        wanted = [("labs run", journal.place()), ("images lie", str(rootfs.stores()[0])), *wanted]
-    for what, path in wanted:
+        wanted = [("labs run", journal.place(), RUN), ("images lie", str(rootfs.stores()[0]), DISK), *wanted]
+    for what, path, room in wanted:
         place = path
         while not os.path.isdir(place):
             place = os.path.dirname(place)
         device = os.stat(place).st_dev
         if device not in seen:
             seen.add(device)
-            yield what, place
+            yield what, place, room
 
 
 def _inodes(place: str) -> int | None:
