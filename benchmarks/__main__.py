@@ -14,6 +14,7 @@ if not __package__:  # run as `python benchmarks`: the directory above is what h
 
 from benchmarks.machine import describe
 from benchmarks.report import Goal, Part, table
+from labkit.agent import delegation
 
 PARTS = {
     "starts": "benchmarks.starts:starts",
@@ -42,6 +43,7 @@ def main() -> int:
     if os.geteuid() != 0:
         parser.error("the peers need root to be compared: run it as root")
 
+    delegation.enter()
     print(*describe(), "", sep="\n", flush=True)
     goals: list[Goal] = []
     failed = 0

@@ -84,10 +84,7 @@ def _parser() -> argparse.ArgumentParser:
 def _doctor(args: argparse.Namespace) -> int:
     from labkit.doctor import main as examine
 
-    if sys.platform == "linux":
-        from labkit.agent import delegation
-
-        delegation.enter()  # what is said here is to hold for the lessons
+    _as_in_jupyter()
     return examine(fix=args.fix, as_json=args.json, in_class=args.in_class)
 
 
@@ -121,7 +118,16 @@ def _up(args: argparse.Namespace) -> int:
 def _record(args: argparse.Namespace) -> int:
     from labkit.record import main as record
 
+    _as_in_jupyter()
     return record(args.numbers)
+
+
+def _as_in_jupyter() -> None:
+    """Labs of this command are to have the controllers that those of a notebook have."""
+    if sys.platform == "linux":
+        from labkit.agent import delegation
+
+        delegation.enter()
 
 
 def _image_build(args: argparse.Namespace) -> int:

@@ -147,3 +147,10 @@ def hand_down(path: str) -> str:
         except OSError as error:
             refused = f"{path} does not hand {controller} down: {error.strerror}"
     return refused
+
+
+if __name__ == "__main__":  # for a shell, as `enter` for Python: prints what the command is to be preceded by
+    if _GIVEN in os.environ:
+        step_aside()
+    else:
+        print(*scope(), sep="\n", end="")

@@ -70,6 +70,7 @@ with Lab() as lab: print(lab.run(\"busybox\", [\"hostname\"], hostname=\"login\"
 must grep -q login "$WORK/login"
 there 'cd labkit && ./lab doctor' | tee "$WORK/doctor"
 must grep -q 'cpu (v2), memory (v2), io (v2), pids (v2)' "$WORK/doctor"
+must grep -q systemd-run < <(there 'cd labkit && .venv/bin/python -m labkit.agent.delegation') # so ./lab test asks
 must there 'sudo systemctl stop labkit && cd labkit && ./lab up --port 9000'
 there bash <<'END' | tee "$WORK/up"
 cat "/proc/$(sed 's/.*"pid": \([0-9]*\).*/\1/' labkit/.lab/server.json)/cgroup"
