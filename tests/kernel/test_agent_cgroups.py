@@ -185,6 +185,7 @@ MADE = "from labkit import Lab; lab = Lab(); print(lab.run('busybox', ['echo', '
 def login(delegated: str) -> str:
     """A cgroup as a login has one: neither it nor the one above is left to us, and processes live in it."""
     os.setxattr(delegated, "user.delegate", b"0")
+    delegation.hand_down(delegated)
     return cgroup2.make(delegated, "session-1.scope")
 
 
