@@ -12,6 +12,7 @@ from labkit.view.svg import Svg, measure
 
 _TITLE = "How long each piece of work took"
 _DECADE, _ROW, _STROKE = 190.0, 46.0, 22.0
+_MARK = 3.5  # half the width of ▲
 _UNITS = ("1 µs", "10 µs", "100 µs", "1 ms", "10 ms", "100 ms", "1 s", "10 s", "100 s")
 _LEAST = -6  # the exponent of the first of them
 
@@ -42,11 +43,10 @@ def _draw(rows: Mapping[str, Sequence[float]]) -> Svg:
         svg.text(0, y + _STROKE - 6, clean(name), css="lk-strong")
         for each in seconds:
             svg.rect(at(each) - 0.75, y, 1.5, _STROKE, css=f"lk-c{row % 7 + 1}", r=0, tip=_told(each))
-        for mark, value in (
-            ("median", median(seconds)),
-            ("95 of 100", quantiles(seconds, n=20, method="inclusive")[-1]),
-        ):
-            svg.text(at(value), y + _STROKE + 14, f"▲ {mark}", css="lk-dim", size=11.5, tip=_told(value))
+        middle, tail = median(seconds), quantiles(seconds, n=20, method="inclusive")[-1]
+        below = y + _STROKE + 14  # each mark on its own side, for they may be close to each other
+        svg.text(at(middle) + _MARK, below, "median ▲", css="lk-dim", size=11.5, anchor="end", tip=_told(middle))
+        svg.text(at(tail) - _MARK, below, "▲ 95 of 100", css="lk-dim", size=11.5, tip=_told(tail))
     return svg
 
 
