@@ -1,7 +1,6 @@
 """Containers that misbehave by quantity, or do not want to end; the lab goes on, and nothing of them is left.
 
-How many processes a container may have, and how much memory, is a matter of cgroup limits, which come later:
-until then a fork bomb is bounded here by its own count.
+Here a fork bomb is bounded by its own count. That limits hold it, test_limits.py has.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterable
-from pathlib import Path
 
 import pytest
 from inside import python, python_in, said
@@ -74,17 +72,21 @@ for _ in range(3000):
 
 
 def test_ten_thousand_zombies_are_buried_with_their_container(lab: Lab) -> None:
-    pid_max = int(Path("/proc/sys/kernel/pid_max").read_text())
-    if pid_max < 2 * ZOMBIES:
-        pytest.skip(f"this machine has {pid_max} pids for all")
+    """Or as many as this machine has: a small one refuses the fork before that."""
     held = python(lab, f"""
-for _ in range({ZOMBIES}):
-    if os.fork() == 0: os._exit(0)
-print('done', flush=True)
+made = 0
+try:
+    for made in range({ZOMBIES}):
+        if os.fork() == 0: os._exit(0)
+except BlockingIOError:
+    for _ in range(200): os.wait()  # room for who comes to look
+print('done', made + 1 if made + 1 == {ZOMBIES} else made - 200, flush=True)
 time.sleep(1000)
 """, detach=True)  # fmt: skip
     until(held, "done", 60)
-    assert int(said(python_in(held, "print(sum(each.isdigit() for each in os.listdir('/proc')))"))) > ZOMBIES
+    zombies = int(held.logs().split()[1])
+    assert zombies > 1000
+    assert int(said(python_in(held, "print(sum(each.isdigit() for each in os.listdir('/proc')))"))) > zombies
     begin = time.monotonic()
     held.kill()
     assert held.wait(30) == 137
