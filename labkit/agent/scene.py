@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     Row = dict[str, Any]
 
 _PATIENCE = 0.25  # seconds to wait for the dying; some never go, as who is frozen
-_LOOKS = 50  # at least, within this time or not: on a busy machine the dying come to a CPU as seldom as we do
+_LOOKS = 50  # and as many looks: on a busy machine the dying come to a CPU as seldom as we do
+_END_OF_PATIENCE = 1.0
 _SIGKILL = 1 << 8
 
 
@@ -50,11 +51,12 @@ class Scene:
 
     @classmethod
     def settled(cls, host: int, cgroup: str, trees: Mapping[str, str]) -> Scene:
-        """The scene once nobody in it is dying any more (or after a quarter of a second)."""
-        deadline = time.monotonic() + _PATIENCE
+        """The scene once nobody in it is dying any more (or after a quarter of a second, on a busy machine one)."""
+        began = time.monotonic()
         for look in count(1):
             scene = cls(host, cgroup, trees)
-            if not scene.dying or (look >= _LOOKS and time.monotonic() > deadline):
+            waited = time.monotonic() - began
+            if not scene.dying or waited > (_PATIENCE if look >= _LOOKS else _END_OF_PATIENCE):
                 break
             time.sleep(0.0005)
         return scene
