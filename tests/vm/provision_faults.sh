@@ -64,7 +64,8 @@ step "room, and then a SIGKILL in the middle of it"
 mount -o remount,size=3G "$TREE"
 unshare --pid --fork --kill-child chroot "$TREE" env -i PATH="$PATH" HOME=/root \
     PIP_CERT=/etc/ssl/certs/ca-certificates.crt /usr/local/src/labkit/vm/provision.sh --vm >"$TREE/tmp/said" 2>&1 &
-sleep "${LABKIT_KILL_AFTER:-25}"
+until grep -qs 'set up labkit as' "$TREE/tmp/said" || ! kill -0 $!; do sleep 0.1; done
+sleep "${LABKIT_KILL_AFTER:-5}" # in the middle of the longest step: it takes twenty seconds on a quick machine
 # Its child, the init of a pid namespace, takes all that it has started along.
 kill -KILL $! || { tail -n 20 "$TREE/tmp/said" && echo "FAILED: it ended before it was killed" && exit 1; }
 wait || true
