@@ -31,15 +31,21 @@ def write(kernel: str, measured: dict[str, str]) -> None:
         row = {**known.get(name, {}), FIRST: name, kernel: measured.get(name, "")}
         lines.append(_line([row.get(head, "") for head in heads]))
     text = PAGE.read_text().splitlines()
-    there = [number for number, line in enumerate(text) if line.startswith("|")]
-    text[there[0] : there[-1] + 1] = lines
+    text[_place(text)] = lines
     PAGE.write_text("\n".join(text) + "\n")
 
 
 def _table() -> tuple[list[str], list[list[str]]]:
     """The heads, and the rows below them."""
-    lines = [_cells(line) for line in PAGE.read_text().splitlines() if line.startswith("|")]
+    text = PAGE.read_text().splitlines()
+    lines = [_cells(line) for line in text[_place(text)]]
     return lines[0], lines[2:]
+
+
+def _place(text: list[str]) -> slice:
+    """Where it is among the lines of the page, which has other tables as well."""
+    first = next(number for number, line in enumerate(text) if _cells(line)[0] == FIRST)
+    return slice(first, next((n for n in range(first, len(text)) if not text[n].startswith("|")), len(text)))
 
 
 def _cells(line: str) -> list[str]:
