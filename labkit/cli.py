@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import labkit
 
@@ -61,7 +62,12 @@ def _parser() -> argparse.ArgumentParser:
     up = commands.add_parser("up", help="start JupyterLab on the recorded lessons, on any system")
     up.add_argument("--replay", action="store_true", required=True, help="nothing is live (for that: ./lab up)")
     up.add_argument("--port", type=int, default=8888, help="the first port to try (8888)")
+    up.add_argument("--work", default="", metavar="DIR", help="where your copies of the lessons are: ~/labkit")
     up.set_defaults(command=_up)
+
+    copy = commands.add_parser("copy", help="bring your copies of the lessons up to date, for a Jupyter of your own")
+    copy.add_argument("directory", nargs="?", default="", metavar="DIR", help="where they are: ~/labkit")
+    copy.set_defaults(command=_copy)
 
     record = commands.add_parser("record", help="make the recordings of the lessons anew, on a machine with a lab")
     record.add_argument("numbers", nargs="*", metavar="NN", help="of these lessons only: 03")
@@ -112,7 +118,17 @@ def _top(args: argparse.Namespace) -> int:
 def _up(args: argparse.Namespace) -> int:
     from labkit.up import main as up
 
-    return up(args.port)
+    return up(args.port, args.work)
+
+
+def _copy(args: argparse.Namespace) -> int:
+    from labkit import copies, served
+
+    directory = Path(args.directory).absolute() if args.directory else copies.default()
+    copied = copies.copy(directory)
+    served.sign(copied)
+    print(copied or f"nothing is new; your copies of the lessons are in {directory}")
+    return 0
 
 
 def _record(args: argparse.Namespace) -> int:

@@ -19,30 +19,36 @@ STATE = ROOT / ".lab"
 TOKEN = STATE / "token"  # in a file of mode 0600: a command line is for all to read
 COURSE = ROOT / "setup" / "jupyter"
 CONFIG = STATE / "jupyter" / "config"
+DATA = STATE / "jupyter" / "data"
+WORK = STATE / "work"  # names the directory with the student's copies
 
 
-def options(port: int) -> list[str]:
-    """What JupyterLab is told on its command line."""
+def options(port: int, work: Path) -> list[str]:
+    """What JupyterLab is told on its command line: it serves the copies in `work`, and cannot write elsewhere."""
     return [
         f"--config={COURSE / 'jupyter_server_config.py'}",
-        f"--ServerApp.root_dir={ROOT}",
+        f"--ServerApp.root_dir={work}",
         f"--ServerApp.port={port}",
     ]
 
 
 def server(arguments: list[str]) -> Any:
-    """A JupyterLab that has its port and does not run yet.
+    """A JupyterLab that has its port and does not run yet."""
+    spare_the_grammar()
+    return importlib.import_module("jupyterlab.labapp").LabApp.initialize_server(arguments)
 
-    Two thirds of the processor time of a start went into a grammar, compiled on import, by which jsonschema checks
-    addresses with letters of any script (IRIs). What JupyterLab has it check are no such ones.
+
+def spare_the_grammar() -> None:
+    """Have jsonschema do without a grammar that it compiles on import, for addresses with letters of any script (IRIs).
+
+    Two thirds of the processor time of a start went into it, and what JupyterLab has it check are no such addresses.
     """
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # jsonschema does without what cannot be imported
-    return importlib.import_module("jupyterlab.labapp").LabApp.initialize_server(arguments)
 
 
 def address(port: int, token: str) -> str:
     """What a student opens."""
-    return f"http://127.0.0.1:{port}/lab/tree/notebooks/index.md?token={token}"
+    return f"http://127.0.0.1:{port}/lab/tree/index.md?token={token}"
 
 
 def surroundings() -> dict[str, str]:
@@ -54,7 +60,7 @@ def surroundings() -> dict[str, str]:
     return own | {
         "JUPYTER_TOKEN_FILE": str(TOKEN),
         "JUPYTER_CONFIG_DIR": str(CONFIG),
-        "JUPYTER_DATA_DIR": str(STATE / "jupyter" / "data"),
+        "JUPYTER_DATA_DIR": str(DATA),
         "JUPYTER_RUNTIME_DIR": str(STATE / "jupyter" / "runtime"),
         "IPYTHONDIR": str(STATE / "ipython"),
         "PATH": os.pathsep.join(path),
@@ -64,11 +70,16 @@ def surroundings() -> dict[str, str]:
 def _make_token() -> None:
     if TOKEN.exists():
         return
+    keep(TOKEN, secrets.token_hex(24))  # an empty token, on a full disk, would let everybody in
+
+
+def keep(file: Path, text: str) -> None:
+    """Put a file of mode 0600 into the state directory, whole or not at all."""
     STATE.mkdir(mode=0o700, exist_ok=True)
-    fresh = TOKEN.with_suffix(".new")  # an empty token, on a full disk, would let everybody in
+    fresh = file.with_suffix(".new")
     fresh.touch(mode=0o600)
-    fresh.write_text(secrets.token_hex(24), encoding="ascii")
-    fresh.replace(TOKEN)
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(file)
 
 
 def _seed_settings() -> None:

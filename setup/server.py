@@ -1,6 +1,7 @@
 """Start, find and stop the JupyterLab of this checkout. Standard library only.
 
-    python setup/server.py start PORT | address | stop
+    python setup/server.py copies [DIRECTORY]               bring the student's copies there up to date
+    python setup/server.py start PORT | address | stop      start serves what `copies` has brought
     python setup/server.py serve PORT ADDRESS | wait        for systemd: see vm/labkit.service.in
 
 The server is known by pid, start time and boot id, written to `.lab/server.json`; never by its name.
@@ -27,6 +28,7 @@ sys.path.insert(0, str(ROOT))  # for a Python without the environment
 
 from labkit import jupyter  # noqa: E402
 from labkit.agent import delegation  # noqa: E402
+from labkit.errors import LabError  # noqa: E402
 
 STATE = jupyter.STATE
 FILE = STATE / "server.json"
@@ -34,6 +36,19 @@ LOG = STATE / "jupyter.log"
 TRIES = 3
 PATIENCE = 60.0
 A_SERVICES_PATIENCE = 300.0  # a machine in software emulation takes its time
+
+
+def copies(directory: str) -> None:
+    """Bring the copies up to date, and say what is new. Another directory than the running server's is refused."""
+    from labkit import served  # needs more than the standard library where it has something to sign
+
+    known = load()
+    if known and directory and known.get("work") != directory:
+        sys.exit(f"lab: JupyterLab runs and serves {known.get('work', ROOT)}; for {directory}: ./lab down, then again")
+    try:
+        served.bring(directory or (known or {}).get("work", ""))
+    except LabError as error:
+        sys.exit(f"lab: {error}")
 
 
 def start(first_port: int) -> None:
@@ -73,6 +88,7 @@ def launch(port: int) -> dict[str, Any]:
 def serve(port: int, address: str) -> None:
     """Become the server, on `address`; who started us reads its log and takes care of it. Never returns."""
     stop()  # one that ./lab up has started: there is one server for a checkout
+    copies("")
     command, environment = prepare(port)
     write_down(os.getpid(), port)
     os.chdir(ROOT)
@@ -81,13 +97,19 @@ def serve(port: int, address: str) -> None:
 
 def prepare(port: int) -> tuple[list[str], dict[str, str]]:
     """The command of a server and its environment; makes what it wants to find."""
-    return [sys.executable, "-m", "labkit.jupyter", *jupyter.options(port)], jupyter.surroundings()
+    return [sys.executable, "-m", "labkit.jupyter", *jupyter.options(port, work())], jupyter.surroundings()
+
+
+def work() -> Path:
+    """The directory with the copies that the server is to serve."""
+    return Path(jupyter.WORK.read_text().rstrip("\n"))
 
 
 def write_down(pid: int, port: int) -> dict[str, Any]:
     """Who the server is, so that `address` and `stop` find it."""
     token = jupyter.TOKEN.read_text()
     server = {"pid": pid, "born": born(pid), "boot": boot(), "port": port, "token": token}
+    server["work"] = str(work())
     fresh = FILE.with_suffix(".new")
     fresh.touch(mode=0o600)
     fresh.write_text(json.dumps(server))
@@ -194,6 +216,10 @@ def tail(file: Path) -> str:
 def main() -> None:
     """Do what the command line says."""
     match sys.argv[1:]:
+        case ["copies"]:
+            copies("")
+        case ["copies", directory]:
+            copies(directory)
         case ["start", port]:
             start(int(port))
         case ["address"]:

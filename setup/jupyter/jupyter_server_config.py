@@ -6,8 +6,7 @@ c = get_config()  # type: ignore[name-defined]  # noqa: F821 (jupyter_server put
 c.ServerApp.ip = "127.0.0.1"
 c.ServerApp.open_browser = False
 c.ServerApp.port_retries = 0  # the address that was announced, or an error
-c.ServerApp.default_url = "/lab/tree/notebooks/index.md"
-c.FileContentsManager.preferred_dir = "notebooks"
+c.ServerApp.default_url = "/lab/tree/index.md"
 c.LabApp.extension_manager = "readonly"
 c.LabApp.custom_css = True  # custom.css, which labkit/jupyter.py puts where it is looked for
 

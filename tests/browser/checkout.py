@@ -21,10 +21,15 @@ PATIENCE = 60.0
 
 
 class Checkout:
-    """The copy, and the JupyterLab that runs from it. `url` is the address that `./lab up` printed."""
+    """The copy, and the JupyterLab that runs from it. `url` is the address that `./lab up` printed.
+
+    `work` is the directory that it serves: the student's copies of the lessons.
+    """
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
+        self.directory = directory / "clone"
+        self.work = directory / "work"
+        directory = self.directory
         copy_files(directory)
         copy_environment(directory)
         own = {name: value for name, value in os.environ.items() if not name.startswith(("CONDA", "LABKIT", "JUPYTER"))}
@@ -32,7 +37,7 @@ class Checkout:
             "LABKIT_PROGRESS": str(directory / ".lab/progress.jsonl"),  # a new student's, and nobody else's
             "LABKIT_RUN": str(directory / ".lab/run"),
         }
-        done = self.lab("up", "--no-sudo-rule", "--port", str(free_port()))
+        done = self.lab("up", "--no-sudo-rule", "--work", str(self.work), "--port", str(free_port()))
         self.url = done.stdout.split()[-1]
         parts = urlsplit(self.url)
         self.port, self.token = parts.port, parse_qs(parts.query)["token"][0]

@@ -64,7 +64,7 @@ def when(shown: Locator, condition: str, wanted: str, what: str, *, patience: fl
 
 
 class Notebook:
-    """A notebook in the browser: `name` is its path from the checkout's root."""
+    """A notebook in the browser: `name` is its path in the directory that is served."""
 
     def __init__(
         self, server: Checkout, context: BrowserContext, name: str, *, app: str = "lab", page: Page | None = None
@@ -75,7 +75,7 @@ class Notebook:
 
     def write(self, cells: tuple[str, ...]) -> None:
         """Make it a notebook of these cells."""
-        (self.server.directory / self.name).write_text(json.dumps(written(cells)))
+        (self.server.work / self.name).write_text(json.dumps(written(cells)))
 
     def open(self) -> None:
         """Go to its address."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from browser.pages import SECOND, Notebook
 from playwright.sync_api import expect
 
-LESSON = "notebooks/03-namespaces-pid-uts-ipc.ipynb"
+LESSON = "03-namespaces-pid-uts-ipc.ipynb"
 
 
 def test_a_student_takes_lesson_03_with_a_restart_in_the_middle(server, context):

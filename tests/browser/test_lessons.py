@@ -19,7 +19,7 @@ def test_a_student_takes_the_lesson_from_the_first_cell_to_the_last(
     server: Checkout, open_notebook: Any, lesson: dict[str, Any], thorough: bool
 ) -> None:
     server.forget_answers()
-    notebook = open_notebook(lesson=f"notebooks/{lesson['file']}")
+    notebook = open_notebook(lesson=lesson["file"])
     student = Student(notebook, lesson, thorough=thorough)
     student.take()
     assert student.players

@@ -16,7 +16,7 @@ from browser.pages import Notebook
 from browser.student import PICTURES
 from playwright.sync_api import expect
 
-LESSON = "notebooks/03-namespaces-pid-uts-ipc.ipynb"
+LESSON = "03-namespaces-pid-uts-ipc.ipynb"
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from labkit import cli, jupyter, up
+from labkit import cli, jupyter, served, up
 
 
 class Server:
@@ -32,19 +32,21 @@ class Server:
 
 
 def test_it_is_jupyterlab_in_replay_and_tells_the_port_that_it_got(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(served, "bring", Path)
     environments: list[dict[str, str]] = []
     monkeypatch.setattr(up, "become", environments.append)
     monkeypatch.setattr(jupyter, "surroundings", lambda: {"JUPYTER_CONFIG_DIR": "the course's"})
     monkeypatch.setitem(sys.modules, "jupyterlab.labapp", SimpleNamespace(LabApp=Server))
-    assert cli.main(["up", "--replay", "--port", "9000"]) == 0
+    assert cli.main(["up", "--replay", "--port", "9000", "--work", str(tmp_path)]) == 0
     assert environments == [{"JUPYTER_CONFIG_DIR": "the course's", "LABKIT_BACKEND": "replay"}]
     assert Server.ran and "--ServerApp.port=9000" in Server.told
+    assert f"--ServerApp.root_dir={tmp_path}" in Server.told
     for option in ("--config=", "--LabServerApp.app_settings_dir="):
         assert Path(next(word for word in Server.told if word.startswith(option)).removeprefix(option)).exists()
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last == "http://127.0.0.1:9001/lab/tree/notebooks/index.md?token=secret"
+    assert last == "http://127.0.0.1:9001/lab/tree/index.md?token=secret"
 
 
 def test_jupyterlab_has_the_settings_of_the_course_and_no_others(

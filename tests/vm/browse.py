@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from browser import checkout, pages
 from playwright.sync_api import expect, sync_playwright
 
-LESSON = "notebooks/03-namespaces-pid-uts-ipc.ipynb"
+LESSON = "03-namespaces-pid-uts-ipc.ipynb"
 SLOWER = 10  # a processor in software has no hurry
 
 

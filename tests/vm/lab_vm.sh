@@ -101,7 +101,7 @@ must grep -q 'would be lost' "$WORK/refused"
 
 step "the start after it, with 512 MB and a clock ten years off"
 must start LABKIT_MEMORY=512 "LABKIT_QEMU=-rtc base=2036-02-29"
-must ask GET contents/notebooks/mine.ipynb >/dev/null
+must ask GET contents/mine.ipynb >/dev/null
 must there 'grep tests/mine ~/.local/share/labkit/progress.jsonl'
 must test "$(there date --utc +%Y)" == "$(date --utc +%Y)"
 there 'free -m; cd labkit && .venv/bin/python -c "
@@ -114,7 +114,7 @@ must ./lab vm --stop
 must ./lab vm --reset
 must test ! -e .machine/*/disk.qcow2
 must start
-must ask GET contents/notebooks/mine.ipynb >/dev/null
+must ask GET contents/mine.ipynb >/dev/null
 must ./lab vm --shell <<<'grep tests/mine ~/.local/share/labkit/progress.jsonl'
 must ./lab vm --stop
 step "all as it should be"

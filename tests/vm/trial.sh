@@ -10,6 +10,6 @@ ask() { # METHOD PATH [BODY]: JupyterLab's own interface at ADDRESS, which tells
 }
 
 new_notebook() { # NAME: saved by JupyterLab, as the browser has it saved
-    ask PUT "contents/notebooks/$1.ipynb" '{"type": "notebook", "format": "json",
+    ask PUT "contents/$1.ipynb" '{"type": "notebook", "format": "json",
         "content": {"cells": [], "metadata": {"mine": 1}, "nbformat": 4, "nbformat_minor": 5}}' >/dev/null
 }
