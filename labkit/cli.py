@@ -127,7 +127,7 @@ def _copy(args: argparse.Namespace) -> int:
     directory = Path(args.directory).absolute() if args.directory else copies.default()
     copied = copies.copy(directory)
     served.sign(copied)
-    print(copied or f"nothing is new; your copies of the lessons are in {directory}")
+    print(str(copied) or f"nothing is new; your copies of the lessons are in {directory}")
     return 0
 
 

@@ -175,7 +175,7 @@ class _Record:
     def __init__(self, file: Path) -> None:
         self.first = not file.exists()
         self._given: dict[str, list[str]] = {}
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
             kept = json.loads(file.read_bytes())
             if isinstance(kept, dict) and kept.get("version") == VERSION:
                 self._given = {name: [str(each) for each in versions] for name, versions in kept["files"].items()}
