@@ -32,6 +32,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from labkit import index_page
 from labkit.errors import LabError
 from labkit.learn.lock import locked
 from labkit.record import NOTEBOOKS
@@ -39,6 +40,7 @@ from labkit.record import NOTEBOOKS
 COURSE = NOTEBOOKS.parent
 OWN = ".labkit"  # what is kept about the copies; JupyterLab does not show it
 RECORD = f"{OWN}/given.json"
+INDEX = "index.md"
 VERSION = 1
 PATIENCE = 30.0  # seconds to wait for another copier
 
@@ -102,9 +104,28 @@ def pages() -> list[Page]:
         raise LabError(f"there are no lessons in {NOTEBOOKS}", look="a clone of labkit has them")
     return [
         *(Page(path.name, without_outputs(path.read_bytes())) for path in notebooks),
-        Page("index.md", (NOTEBOOKS / "index.md").read_bytes()),
+        index(),
         Page("tiny.py", (COURSE / "labkit" / "tiny.py").read_bytes()),
     ]
+
+
+def index() -> Page:
+    """The course's table of contents, with this student's progress."""
+    return Page(INDEX, index_page.page((NOTEBOOKS / INDEX).read_text(encoding="utf-8")).encode())
+
+
+def refresh(directory: Path) -> None:
+    """Bring the progress in the index page up to date, unless the student has changed the page. Raises LabError."""
+    page = index()
+    with _ours(directory) as there:
+        if _is_stale(there, page):
+            _write(there, INDEX, page.text)
+
+
+def _is_stale(directory: Path, page: Page) -> bool:
+    """Whether there is a page that says the same but for the progress."""
+    there = _read(directory / page.name)
+    return there is not None and there != page.text and essence(page.name, there) == page.essence
 
 
 def copy(directory: Path, course: Sequence[Page] | None = None) -> Copied:
@@ -121,7 +142,7 @@ def copy(directory: Path, course: Sequence[Page] | None = None) -> Copied:
         for page in course:
             given.add(page)
         given.write(there)
-        for page in todo.put:
+        for page in (*todo.put, *todo.stale):
             _write(there, page.name, page.text)
         for name in todo.drop:
             (there / name).unlink()
@@ -142,9 +163,14 @@ def without_outputs(notebook: bytes) -> bytes:
 
 
 def essence(name: str, text: bytes) -> str:
-    """What a file says, as a digest: of a notebook its cells without outputs, counts and view state."""
+    """What a file says, as a digest: of a notebook its cells without outputs, counts and view state.
+
+    Of the index page all but the progress.
+    """
     cells = _cells(text) if name.endswith(".ipynb") else None
-    if cells is not None:
+    if name == INDEX:
+        text = index_page.without_progress(text.decode(errors="replace")).encode()
+    elif cells is not None:
         text = json.dumps([_said(cell) for cell in cells], sort_keys=True).encode()
     return sha256(text).hexdigest()
 
@@ -206,6 +232,7 @@ class _Todo:
     given: _Record
     course: Sequence[Page]
     put: list[Page] = field(default_factory=list)
+    stale: list[Page] = field(default_factory=list)
     beside: dict[str, Page] = field(default_factory=dict)
     drop: list[str] = field(default_factory=list)
 
@@ -214,6 +241,8 @@ class _Todo:
             there = _read(self.directory / page.name)
             if there is None or self._is_ours(page.name, there, page):
                 self.put.append(page)
+            elif page.name == INDEX and _is_stale(self.directory, page):
+                self.stale.append(page)
             elif essence(page.name, there) != page.essence and not self.given.has(page.name, page.essence):
                 self.beside[self._name_beside(page)] = page
         current = {page.name for page in self.course}

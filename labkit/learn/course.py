@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from labkit.errors import LearnError
 from labkit.learn import answers
@@ -18,6 +18,9 @@ from labkit.learn.needs import EVERY_LESSON, Need
 from labkit.learn.predict import Predict
 from labkit.learn.quiz import Question, Quiz
 from labkit.steps.display import Shown
+
+if TYPE_CHECKING:
+    from labkit.learn.standing import Standing
 
 T = TypeVar("T", Predict, Check, Fault)
 _ROOM = "labkit.learn.lessons"
@@ -48,6 +51,13 @@ class Lesson(Shown):
     def items(self) -> tuple[Predict | Check | Fault | Question, ...]:
         """All there is, in order."""
         return (*self.predictions, *self.checks, *self.faults, *(self.quiz.own if self.quiz else ()))
+
+    @property
+    def progress(self) -> Standing:
+        """What of it this student has done, and what is open."""
+        from labkit.learn.standing import standing
+
+        return standing(self.id)
 
     def prediction(self, name: str) -> Predict:
         """One prediction."""

@@ -15,6 +15,7 @@ def install() -> None:
     from labkit.learn.check import Posed
     from labkit.learn.fault import Planted
     from labkit.learn.quiz import Sitting
+    from labkit.learn.standing import Standing
     from labkit.learn.table import Table
     from labkit.steps.display import register
     from labkit.steps.walk import Walk
@@ -25,6 +26,7 @@ def install() -> None:
     for kind in (Posed, Planted, Sitting):
         register(kind, _card)
     register(Table, lambda table: {"text/html": tables.progress_html(table)})
+    register(Standing, lambda standing: {"text/html": tables.standing_html(standing)})
     register(Rosetta, lambda table: {"text/html": tables.rosetta_html(table)})
     theme.install()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from labkit.cgroups.rosetta import Cell, Rosetta, Row
+from labkit.learn.standing import WORDS, Part, Standing
 from labkit.learn.table import HEADS, Table
 from labkit.view.markup import Markup, code, document, join, table, tag
 
@@ -14,6 +15,19 @@ def progress_html(progress: Table) -> str:
         for name, title, cells in progress.rows
     ]
     return document(table("Progress", ("lesson", *HEADS), [("", rows)]))
+
+
+def standing_html(standing: Standing) -> str:
+    """How far a lesson is, on one line without a style of its own: a dot for each thing, full where it is done."""
+    parts = (part for each in standing.parts for part in (Markup(" &nbsp; "), _dots(each)))
+    return tag("div", tag("strong", standing.title.capitalize()), *parts, "" if standing.open else " ✓")
+
+
+def _dots(part: Part) -> Markup:
+    word = WORDS[part.kind][part.total != 1]
+    dots = tag("span", "●" * part.done + "○" * (part.total - part.done), aria_hidden="true")
+    said = f"{part.done} of {part.total} {word} done"
+    return tag("span", f"{word} ", dots, title=said, role="img", aria_label=said, style="white-space:nowrap")
 
 
 def rosetta_html(rosetta: Rosetta) -> str:
