@@ -20,6 +20,11 @@ TOKEN = STATE / "token"  # in a file of mode 0600: a command line is for all to 
 COURSE = ROOT / "setup" / "jupyter"
 CONFIG = STATE / "jupyter" / "config"
 DATA = STATE / "jupyter" / "data"
+#: what a new student begins with, of setup/jupyter, and where JupyterLab keeps it from then on
+FIRST = {
+    "themes.jupyterlab-settings": "lab/user-settings/@jupyterlab/apputils-extension/themes.jupyterlab-settings",
+    "first.jupyterlab-workspace": "lab/workspaces/default-37a8.jupyterlab-workspace",  # its name for `default`
+}
 WORK = STATE / "work"  # names the directory with the student's copies
 
 
@@ -83,14 +88,14 @@ def keep(file: Path, text: str) -> None:
 
 
 def _seed_settings() -> None:
-    """Give the course its style, and a new student its font sizes; leave those alone who have chosen their own."""
+    """Give the course its style, and a new student font sizes and a layout; what a student has chosen stays."""
     style = CONFIG / "custom" / "custom.css"  # no setting names another place
     style.parent.mkdir(parents=True, exist_ok=True)
     style.write_bytes((COURSE / "custom.css").read_bytes())
-    theme = CONFIG / "lab/user-settings/@jupyterlab/apputils-extension/themes.jupyterlab-settings"
-    if not theme.exists():
-        theme.parent.mkdir(parents=True, exist_ok=True)
-        theme.write_bytes((COURSE / "themes.jupyterlab-settings").read_bytes())
+    for first, place in FIRST.items():
+        if not (CONFIG / place).exists():
+            (CONFIG / place).parent.mkdir(parents=True, exist_ok=True)
+            (CONFIG / place).write_bytes((COURSE / first).read_bytes())
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ class Checkout:
     def forget_layout(self) -> None:
         """As on a student's first visit: no layout of an earlier one, which JupyterLab would restore, late."""
         for layout in (self.directory / ".lab/jupyter/config/lab/workspaces").glob("*"):
-            layout.unlink()
+            shutil.copyfile(ROOT / "setup/jupyter/first.jupyterlab-workspace", layout)
 
     def forget_answers(self) -> None:
         """As a student who has answered nothing yet."""
