@@ -9,13 +9,25 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import secrets
 import sys
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-STATE = ROOT / ".lab"
+
+
+def state(clone: Path) -> Path:
+    """Where the server of a clone keeps its state: there, or in the home of a user who may not. As in setup/lib.sh."""
+    own = clone / ".lab"
+    if os.access(own if own.exists() else clone, os.W_OK):
+        return own
+    base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return Path(base, "labkit", re.sub(r"[^a-zA-Z0-9_.]", "-", str(clone).removeprefix("/")))
+
+
+STATE = state(ROOT)
 TOKEN = STATE / "token"  # in a file of mode 0600: a command line is for all to read
 COURSE = ROOT / "setup" / "jupyter"
 CONFIG = STATE / "jupyter" / "config"
@@ -80,7 +92,7 @@ def _make_token() -> None:
 
 def keep(file: Path, text: str) -> None:
     """Put a file of mode 0600 into the state directory, whole or not at all."""
-    STATE.mkdir(mode=0o700, exist_ok=True)
+    STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = file.with_suffix(".new")
     fresh.touch(mode=0o600)
     fresh.write_text(text, encoding="utf-8")

@@ -1,7 +1,13 @@
 # shellcheck shell=bash
 # How ./lab talks: tasks with their elapsed time, and failures that name the step and the remedy.
 
-STATE=$ROOT/.lab # the server's state, logs and locks; everything in it can be made again
+# The server's state, logs and locks; everything in it can be made again. In a clone that this user may not write it
+# is in the user's home. (labkit/jupyter.py does the same.)
+STATE=$ROOT/.lab
+if [[ ! -w $STATE && (-e $STATE || ! -w $ROOT) ]]; then
+    STATE=${ROOT#/}
+    STATE=${XDG_STATE_HOME:-${HOME:-}/.local/state}/labkit/${STATE//[^a-zA-Z0-9_.]/-}
+fi
 
 say() { printf '%s\n' "$*"; }
 
@@ -17,12 +23,11 @@ fail() { # STEP WHY REMEDY
     exit 1
 }
 
-open_state() { # make .lab, and let one ./lab at a time change this directory
-    if [[ ! -w $ROOT ]] || { [[ -e $STATE ]] && [[ ! -w $STATE ]]; }; then
-        fail "use this directory" "$(id -un) may not write in $ROOT/.lab" \
-            "clone into a directory of your own, or: sudo chown -R $(id -un) '$ROOT'"
+open_state() { # make it, and let one ./lab at a time change what is there
+    if ! mkdir -p "$STATE/log" 2>/dev/null || [[ ! -w $STATE || ! -w $STATE/log ]]; then
+        fail "make the state directory" "neither $ROOT nor $STATE may be written" \
+            "set XDG_STATE_HOME to a directory of your own, or clone into one"
     fi
-    mkdir -p "$STATE/log"
     chmod 0700 "$STATE"
     exec 9>"$STATE/lock"
     command -v flock >/dev/null || return 0 # macOS has none; there are only recorded lessons there

@@ -1,12 +1,20 @@
 # shellcheck shell=bash
-# The Python environment: .venv, or the conda environment `labkit` when that is the active one.
+# The Python environment: .venv, or the conda environment `labkit` when that is the active one. In a clone that this user
+# may not write, whoever owns it may have made .venv; else the user gets one in the state directory.
 
-find_environment() { # sets VENV and PYTHON
+find_environment() { # [EXTRA]: sets VENV and PYTHON
     VENV=$ROOT/.venv
     if [[ ${CONDA_DEFAULT_ENV:-} == labkit && -x ${CONDA_PREFIX:-}/bin/python ]]; then
         VENV=$CONDA_PREFIX
     fi
     PYTHON=$VENV/bin/python
+    if [[ $VENV == "$ROOT/.venv" && ! -w $ROOT ]] && ! is_current "${1:-}"; then
+        VENV=$STATE/venv PYTHON=$STATE/venv/bin/python
+    fi
+}
+
+is_current() { # EXTRA: is all installed that pyproject.toml asks for?
+    [[ $(cat "$VENV/.labkit${1:+-$1}" 2>/dev/null) == "$(fingerprint pyproject.toml)" ]]
 }
 
 find_python() { # print a Python that is new enough; the system's first, because the agent runs on it
@@ -22,16 +30,16 @@ find_python() { # print a Python that is new enough; the system's first, because
 
 environment() { # [EXTRA]: make the environment and install labkit with what it needs; seconds when it is there
     local python extra=${1:-} stamp
-    find_environment
+    find_environment "$extra"
     if half_made || ! "$PYTHON" -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
         python=$(find_python) || fail "find Python" "there is no Python 3.11 or newer with the venv module" \
             "on Debian 12, Debian 13 or Ubuntu 24.04: apt-get install python3-venv"
         "$python" setup/server.py stop >/dev/null # one that runs from here would lose its libraries
-        task "make the Python environment .venv" "rm -r .venv, look at the lines above, and ./lab up again" \
+        task "make the Python environment ${VENV##*/}" "rm -r $VENV, look at the lines above, and ./lab up again" \
             "$python" -m venv --clear "$VENV"
     fi
     stamp=$VENV/.labkit${extra:+-$extra}
-    if [[ $(cat "$stamp" 2>/dev/null) != "$(fingerprint pyproject.toml)" ]]; then
+    if ! is_current "$extra"; then
         touch "$VENV/.unfinished"
         task "install Python packages${extra:+ for $extra}" \
             "is the package index reachable? Then ./lab up again: it goes on where it stopped" \
@@ -43,7 +51,7 @@ environment() { # [EXTRA]: make the environment and install labkit with what it 
 }
 
 half_made() { # a full disk or a kill leaves files cut short, and pip takes them for whole: begin .venv again
-    [[ $VENV == "$ROOT/.venv" && -d $VENV ]] || return 1
+    [[ $VENV == "$ROOT/.venv" || $VENV == "$STATE/venv" ]] && [[ -d $VENV ]] || return 1
     [[ -e $VENV/.unfinished ]] || ! compgen -G "$VENV/.labkit*" >/dev/null
 }
 

@@ -19,15 +19,18 @@ remove_everything() {
             note "$(id -un) has no sudo here, so this stays: ${there[*]}"
         fi
     fi
+    [[ ! -e $STATE/work ]] || say "Your copies of the lessons stay in $(<"$STATE/work")"
     [[ ! -e $own/progress.jsonl ]] || say "Your answers stay in $own/progress.jsonl"
     if [[ -e .machine ]]; then
         say "The virtual machine of ./lab vm stays in .machine; what of your work was copied out of it, in vm/saved."
     fi
-    say "What is left is in this directory (.venv, .lab): delete it whenever you like."
+    say "What is left is in this directory (.venv, .lab)$(state_elsewhere): delete it whenever you like."
     if [[ -s $STATE/apt-installed ]]; then
         say "Packages that ./lab up installed stay, for others may use them by now: $(sort -u "$STATE/apt-installed" | xargs)"
     fi
 }
+
+state_elsewhere() { [[ $STATE == "$ROOT/.lab" ]] || printf ' and in %s' "$STATE"; }
 
 remove_as_root() { # THING...
     local others thing

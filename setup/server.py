@@ -4,7 +4,7 @@
     python setup/server.py start PORT | address | stop      start serves what `copies` has brought
     python setup/server.py serve PORT ADDRESS | wait        for systemd: see vm/labkit.service.in
 
-The server is known by pid, start time and boot id, written to `.lab/server.json`; never by its name.
+The server is known by pid, start time and boot id, written to `server.json` in the state directory; never by its name.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def start(first_port: int) -> None:
         stop()
         if "already in use" not in LOG.read_text(errors="replace"):
             break
-    sys.exit(f"JupyterLab did not answer; the end of {LOG.relative_to(ROOT)}:\n" + tail(LOG))
+    sys.exit(f"JupyterLab did not answer; the end of {LOG}:\n" + tail(LOG))
 
 
 def launch(port: int) -> dict[str, Any]:

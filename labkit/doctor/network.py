@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from labkit import jupyter
 from labkit.doctor.finding import Finding
 from labkit.doctor.patient import Patient, installed
 
@@ -24,7 +25,6 @@ PORT = 8888
 #: what RFC 1918 leaves to everybody
 _PRIVATE = [ipaddress.IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
 _WANTED = 24  # prefix of the subnets that a lesson would take
-_CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def forwarding(patient: Patient) -> Iterator[Finding]:
@@ -149,6 +149,6 @@ def _link(path: str) -> str:
 def own_server() -> int:
     """The pid that ./lab up has written down; 0 if there is none."""
     try:
-        return int(json.loads((_CHECKOUT / ".lab/server.json").read_text(encoding="utf-8"))["pid"])
+        return int(json.loads((jupyter.STATE / "server.json").read_text(encoding="utf-8"))["pid"])
     except (OSError, ValueError, KeyError):
         return 0

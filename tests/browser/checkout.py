@@ -23,20 +23,27 @@ PATIENCE = 60.0
 class Checkout:
     """The copy, and the JupyterLab that runs from it. `url` is the address that `./lab up` printed.
 
-    `work` is the directory that it serves: the student's copies of the lessons.
+    `work` is the directory that it serves: the student's copies of the lessons. With a `user`, a number, ./lab runs as
+    that one, who has a home in `directory` and may not write the clone.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, user: int | None = None) -> None:
         self.directory = directory / "clone"
-        self.work = directory / "work"
+        self.work = directory / "home/labkit"
+        self.work.parent.mkdir()
+        self.user = user
+        kept = directory / "home" if user else self.directory / ".lab"
         directory = self.directory
         copy_files(directory)
         copy_environment(directory)
         own = {name: value for name, value in os.environ.items() if not name.startswith(("CONDA", "LABKIT", "JUPYTER"))}
         self.environment = own | {
-            "LABKIT_PROGRESS": str(directory / ".lab/progress.jsonl"),  # a new student's, and nobody else's
-            "LABKIT_RUN": str(directory / ".lab/run"),
+            "LABKIT_PROGRESS": str(kept / "progress.jsonl"),  # a new student's, and nobody else's
+            "LABKIT_RUN": str(kept / "run"),
         }
+        if user:
+            os.chown(self.work.parent, user, user)
+            self.environment |= {"HOME": str(self.work.parent), "USER": "student", "LOGNAME": "student"}
         done = self.lab("up", "--no-sudo-rule", "--work", str(self.work), "--port", str(free_port()))
         self.url = done.stdout.split()[-1]
         parts = urlsplit(self.url)
@@ -47,7 +54,8 @@ class Checkout:
         """Run this copy's ./lab. Raises AssertionError with what it said if it fails."""
         done = subprocess.run(
             ["./lab", *words], cwd=self.directory, env=self.environment, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=600, check=False,
+            capture_output=True, text=True, timeout=600, check=False, user=self.user, group=self.user,
+            extra_groups=None if self.user is None else [],
         )  # fmt: skip
         assert done.returncode == 0, f"./lab {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ LESSON = "00-is-this-machine-ready.ipynb"
 START, PICTURE = 0, 3  # code cells of it: the imports and the lab; a tree of processes
 DRAWN = ".jp-OutputArea-output svg"
 CONTENTS = ".jp-TableOfContents"
+STUDENT = 65534
 
 
 @pytest.fixture
@@ -101,20 +103,40 @@ def test_a_picture_that_was_drawn_here_is_one_the_next_day_and_one_that_was_mail
     server.lab("up")
 
 
-def test_nothing_of_all_this_was_written_into_the_clone(server: Checkout, context: Any) -> None:
-    before = written(server.directory)
-    notebook = Notebook(server, context, LESSON)
+@pytest.fixture
+def somebody_elses() -> Iterator[Checkout]:
+    """A clone that belongs to root, set up by root, and a student of this machine who uses it."""
+    with tempfile.TemporaryDirectory(prefix="labkit-clone-") as made:
+        os.chmod(made, 0o755)
+        running = Checkout(Path(made), user=STUDENT)
+        yield running
+        running.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be root and a student")
+def test_a_student_takes_a_lesson_in_a_clone_that_they_may_not_write(somebody_elses: Checkout, context: Any) -> None:
+    clone = somebody_elses.directory
+    before = written(clone)
+    notebook = Notebook(somebody_elses, context, LESSON)
     notebook.open()
     notebook.wait_for_kernel()
     notebook.run(START)
+    owner = notebook.run(notebook.add_cell("import os; print(os.getuid(), os.access(learn.__file__, os.W_OK))"))
+    assert owner == f"{STUDENT} False"
+    notebook.run(PICTURE)
     notebook.page.keyboard.press("Control+s")
-    wait_for(lambda: outputs(server.work / LESSON) == {START}, "the notebook to be saved")
+    wait_for(lambda: PICTURE in outputs(somebody_elses.work / LESSON), "the notebook to be saved")
     notebook.close()
-    assert written(server.directory) == before
-    for name in ("notebooks/" + LESSON, "lab", "README.md"):
-        assert server.ask(f"/api/contents/{name}") is None, "not even served"
-    (server.work / LESSON).unlink()
-    server.lab("up")
+    assert written(clone) == before
+    assert (clone / ".venv").exists() and not (clone / ".lab").exists()
+    said = somebody_elses.lab("remove").stdout
+    assert f"Your copies of the lessons stay in {somebody_elses.work}" in said
+
+
+def test_jupyterlab_does_not_even_serve_the_clone(server: Checkout) -> None:
+    assert server.ask(f"/api/contents/{LESSON}")["type"] == "notebook"
+    for name in ("notebooks/" + LESSON, "lab", "README.md", "../clone/lab", ".labkit/given.json"):
+        assert server.ask(f"/api/contents/{name}") is None, name
 
 
 def outputs(notebook: Path) -> set[int]:
@@ -124,11 +146,11 @@ def outputs(notebook: Path) -> set[int]:
 
 
 def written(clone: Path) -> dict[str, tuple[int, int]]:
-    """All that git would look at in a clone, with its time and size: not .lab, .venv, compiled Python."""
+    """All that is in a clone, with its time and size; of directories only that they are there."""
     found = {}
-    for place, directories, files in os.walk(clone):
-        directories[:] = [name for name in directories if name not in (".lab", ".venv", "__pycache__")]
-        for name in (*directories, *files):
+    for place, _, files in os.walk(clone):
+        found[place] = (0, 0)
+        for name in files:
             status = os.stat(os.path.join(place, name), follow_symlinks=False)
-            found[os.path.join(place, name)] = (status.st_mtime_ns if name in files else 0, status.st_size)
+            found[os.path.join(place, name)] = (status.st_mtime_ns, status.st_size)
     return found

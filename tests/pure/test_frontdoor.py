@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,39 @@ def test_two_at_once_take_turns_in_one_checkout(tmp_path: Path) -> None:
     assert [one.wait(20) for one in both] == [0, 0]
     order = (tmp_path / "order").read_text().split()
     assert order in (["a", "in", "a", "out", "b", "in", "b", "out"], ["b", "in", "b", "out", "a", "in", "a", "out"])
+
+
+NOBODY = {"user": 65534, "group": 65534, "extra_groups": []}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a clone that another user may not write")
+@pytest.mark.parametrize("own", [True, False])
+def test_both_know_where_the_state_of_a_clone_is_that_may_not_be_written(own: bool) -> None:
+    with tempfile.TemporaryDirectory(prefix="labkit-a clone é(1)-") as made:
+        clone, home = Path(made), Path(made, "home")
+        home.mkdir()
+        os.chown(clone if own else home, 65534, 65534)
+        os.chmod(clone, 0o755)
+        begin = f"set -euo pipefail; ROOT=$1; source {ROOT}/setup/lib.sh; open_state; echo $STATE"
+        code = "import sys, pathlib; from labkit import jupyter; print(jupyter.state(pathlib.Path(sys.argv[1])))"
+        told = [
+            subprocess.run(
+                command, cwd=ROOT, env=os.environ | {"HOME": str(home)}, capture_output=True, text=True, check=True,
+                **NOBODY,
+            ).stdout
+            for command in (["bash", "-c", begin, "-", made], [sys.executable, "-c", code, made])
+        ]  # fmt: skip
+        assert told[0] == told[1]
+        place = Path(told[0].strip())
+        assert place.parent == (clone if own else home / ".local/state/labkit")
+        assert place.stat().st_uid == 65534 and (place / "lock").exists()
+
+
+def test_where_nothing_may_be_written_it_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / ".lab").write_text("in the way")
+    done = script("echo not reached", tmp_path, HOME="/proc")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "set XDG_STATE_HOME to a directory of your own, or clone into one" in done.stderr
 
 
 # The server
