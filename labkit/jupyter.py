@@ -31,7 +31,6 @@ STATE = state(ROOT)
 TOKEN = STATE / "token"  # in a file of mode 0600: a command line is for all to read
 COURSE = ROOT / "setup" / "jupyter"
 CONFIG = STATE / "jupyter" / "config"
-DATA = STATE / "jupyter" / "data"
 #: what a new student begins with, of setup/jupyter, and where JupyterLab keeps it from then on
 FIRST = {
     "themes.jupyterlab-settings": "lab/user-settings/@jupyterlab/apputils-extension/themes.jupyterlab-settings",
@@ -45,8 +44,16 @@ def options(port: int, work: Path) -> list[str]:
     return [
         f"--config={COURSE / 'jupyter_server_config.py'}",
         f"--ServerApp.root_dir={work}",
+        f"--NotebookNotary.data_dir={trust()}",
         f"--ServerApp.port={port}",
     ]
+
+
+def trust() -> Path:
+    """Where this account's signatures of notebooks are: beside the answers, for they are to outlive any clone."""
+    from labkit.learn import progress
+
+    return Path(progress.path()).parent / "trust"
 
 
 def server(arguments: list[str]) -> Any:
@@ -77,7 +84,7 @@ def surroundings() -> dict[str, str]:
     return own | {
         "JUPYTER_TOKEN_FILE": str(TOKEN),
         "JUPYTER_CONFIG_DIR": str(CONFIG),
-        "JUPYTER_DATA_DIR": str(DATA),
+        "JUPYTER_DATA_DIR": str(STATE / "jupyter" / "data"),
         "JUPYTER_RUNTIME_DIR": str(STATE / "jupyter" / "runtime"),
         "IPYTHONDIR": str(STATE / "ipython"),
         "PATH": os.pathsep.join(path),

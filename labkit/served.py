@@ -10,7 +10,6 @@ See: nbformat.sign; jupyter_server "Security in notebook documents".
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
 from pathlib import Path
 
 from labkit import copies, jupyter
@@ -21,8 +20,8 @@ def bring(directory: str = "") -> Path:
 
     Returns where they are. Raises LabError.
     """
-    copied = copies.copy(Path(directory) if directory else last() or copies.default())
-    sign(copied, jupyter.DATA)
+    copied = copies.copy(Path(directory).absolute() if directory else last() or copies.default())
+    sign(copied, jupyter.trust())
     if last() != copied.directory:
         jupyter.keep(jupyter.WORK, f"{copied.directory}\n")
     if str(copied):
@@ -38,20 +37,19 @@ def last() -> Path | None:
         return None
 
 
-def sign(copied: copies.Copied, data: Path | None = None) -> None:
-    """Sign what was put there, for servers with the JUPYTER_DATA_DIR `data`, or those this account usually starts."""
-    if notebooks := [copied.directory / name for name in (*copied.brought, *copied.beside) if name.endswith(".ipynb")]:
-        _sign(notebooks, data)
-
-
-def _sign(notebooks: Iterable[Path], data: Path | None) -> None:
+def sign(copied: copies.Copied, trust: Path | None = None) -> None:
+    """Sign what was put there; with the key in `trust`, or that of the servers which this account usually starts."""
+    notebooks = [copied.directory / name for name in (*copied.brought, *copied.beside) if name.endswith(".ipynb")]
+    if not notebooks:
+        return
     jupyter.spare_the_grammar()
     nbformat = importlib.import_module("nbformat")
     notary = importlib.import_module("nbformat.sign")
-    options = {}
-    if data is not None:
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        options["data_dir"] = str(data)
-    with notary.NotebookNotary(**options) as signer:
-        for path in notebooks:
-            signer.sign(nbformat.read(path, as_version=4))
+    try:
+        if trust:
+            trust.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with notary.NotebookNotary(**({"data_dir": str(trust)} if trust else {})) as signer:
+            for path in notebooks:
+                signer.sign(nbformat.read(path, as_version=4))
+    except OSError as error:  # they have no outputs yet, so that nothing is lost but the mark "trusted"
+        print(f"note: your copies could not be signed: {error}")

@@ -43,10 +43,11 @@ def copies(directory: str) -> None:
     from labkit import served  # needs more than the standard library where it has something to sign
 
     known = load()
-    if known and directory and known.get("work") != directory:
-        sys.exit(f"lab: JupyterLab runs and serves {known.get('work', ROOT)}; for {directory}: ./lab down, then again")
+    serves = Path(known.get("work", ROOT)) if known else None
+    if serves and directory and serves != Path(directory):
+        sys.exit(f"lab: JupyterLab runs and serves {serves}\n  look:   ./lab down, then ./lab up --work {directory}")
     try:
-        served.bring(directory or (known or {}).get("work", ""))
+        served.bring(directory or str(serves or ""))
     except LabError as error:
         sys.exit(f"lab: {error}")
 

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Put the project, a tar on standard input, into the directory $1, as the user whose directory it is.
+# Put the project, a tar on standard input, into the directory $1, as the user whose directory it is. (The notebooks that
+# the student works in are copies beside it: labkit/copies.py.)
 #
 # What the student has written or changed there is never touched. A file is the course's if its content is one that
 # was once put here: .lab/placed lists them all, as `SHA-256  NAME`, and is written before the first file moves. So

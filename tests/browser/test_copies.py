@@ -139,6 +139,12 @@ def test_jupyterlab_does_not_even_serve_the_clone(server: Checkout) -> None:
         assert server.ask(f"/api/contents/{name}") is None, name
 
 
+def test_another_directory_is_not_served_in_the_midst_of_a_lesson(server: Checkout, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match=f"JupyterLab runs and serves {server.work}\n  look:   ./lab down, then"):
+        server.lab("up", "--work", str(tmp_path / "other"))
+    assert not (tmp_path / "other").exists()
+
+
 def outputs(notebook: Path) -> set[int]:
     """Which code cells have outputs in the file."""
     cells = [cell for cell in json.loads(notebook.read_text())["cells"] if cell["cell_type"] == "code"]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit import cli, copies
@@ -184,6 +184,7 @@ def test_without_its_record_it_takes_what_differs_for_the_students(tmp_path: Pat
 ACTS = st.lists(st.sampled_from(["run", "change", "delete", "delete new", "rename new", "course"]), max_size=12)
 
 
+@settings(deadline=None, max_examples=60)  # a busy machine is no failure
 @given(ACTS)
 def test_what_the_student_wrote_is_there_whatever_comes(acts: list[str]) -> None:
     with tempfile.TemporaryDirectory() as made:
@@ -251,6 +252,21 @@ def test_two_at_once_take_turns(tmp_path: Path) -> None:
     ]  # fmt: skip
     said = sorted(one.communicate(timeout=60)[0].partition(" ")[0] for one in both)
     assert said == ["nothing", "your"] and [one.returncode for one in both] == [0, 0]
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_they_come_where_nothing_of_linux_is(tmp_path: Path, platform: str) -> None:
+    code = (
+        "import subprocess, sys; from pathlib import Path; import elsewhere; elsewhere.pretend(sys.argv[1]);"
+        "from labkit import copies; print([len(copies.copy(Path(sys.argv[2])).brought) for _ in 'ab'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", "warn_default_encoding", "-W", "error::EncodingWarning:labkit", "-c", code, platform,
+         tmp_path / "work"],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("[10, 0]\n", "")
 
 
 # What cannot be

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import nbformat.sign
 import pytest
 
-from labkit import cli, jupyter, served, up
+from labkit import cli, copies, jupyter, served, up
 
 
 class Server:
@@ -65,6 +66,31 @@ def test_jupyterlab_has_the_settings_of_the_course_and_no_others(
     chosen.write_text("{}")  # by the student
     assert jupyter.surroundings() == given
     assert chosen.read_text() == "{}"
+
+
+def test_the_copies_are_signed_where_the_server_looks_and_their_directory_is_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(jupyter, "STATE", tmp_path / "state")
+    monkeypatch.setattr(jupyter, "WORK", tmp_path / "state/work")
+    monkeypatch.setenv("LABKIT_PROGRESS", str(tmp_path / "data/progress.jsonl"))
+    assert served.bring(str(tmp_path / "work")) == served.bring() == tmp_path / "work"
+    assert capsys.readouterr().out == f"your copies of the lessons are in {tmp_path / 'work'}\n"
+    notary = nbformat.sign.NotebookNotary(data_dir=str(tmp_path / "data/trust"))
+    assert f"--NotebookNotary.data_dir={tmp_path / 'data/trust'}" in jupyter.options(1, tmp_path)
+    with notary as signer:
+        for path in (tmp_path / "work").glob("*.ipynb"):
+            assert signer.check_signature(nbformat.read(path, as_version=4))
+        stored = nbformat.read(next(jupyter.ROOT.glob("notebooks/00-*.ipynb")), as_version=4)
+        assert not signer.check_signature(stored), "it has outputs, which anybody may have written"
+
+
+def test_where_nothing_can_be_signed_the_copies_come_all_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data").write_text("in the way")
+    served.sign(copies.copy(tmp_path / "work"), tmp_path / "data/trust")
+    assert capsys.readouterr().out.startswith("note: your copies could not be signed: ")
 
 
 def test_live_it_is_not_its_business(capsys: pytest.CaptureFixture[str]) -> None:

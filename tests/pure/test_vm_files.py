@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from labkit import copies
+
 ROOT = Path(__file__).resolve().parents[2]
 NO_VAGRANT = "vagrant is not installed: Debian 13 has no package of it; on Debian 12 ./lab test installs it"
 
@@ -92,11 +94,21 @@ def test_what_a_student_wrote_goes_to_another_machine(tmp_path: Path) -> None:
     (first / answers).write_text("an answer")
     (first / "labkit/my own notes.txt").write_text("mine")
     (first / "labkit/a").write_text("changed")
+    for home in (first, second):
+        copies.copy(home / "labkit-work", [copies.Page("03-x.ipynb", b"the course's")])
+    (first / "labkit-work/03-x.ipynb").write_text("worked on")
+    (first / "labkit-work/mine.ipynb").write_text("mine")
+    (first / answers.parent / "trust").mkdir()
+    (first / answers.parent / "trust/notebook_secret").write_text("key")
     saved = bash("keep.sh", "save", str(first / "labkit"), home=first)
     bash("keep.sh", "restore", str(second / "labkit"), home=second, stdin=saved)
     assert (second / answers).read_text() == "an answer"
+    assert (second / answers.parent / "trust/notebook_secret").read_text() == "key"
     assert (second / "labkit/my own notes.txt").read_text() == "mine"
     assert (second / "labkit/a").read_text() == "changed"
+    assert (second / "labkit-work/03-x.ipynb").read_text() == "worked on"
+    assert (second / "labkit-work/mine.ipynb").read_text() == "mine"
+    assert str(copies.copy(second / "labkit-work", [copies.Page("03-x.ipynb", b"the course's")])) == ""
     names = subprocess.run(["tar", "-tzf", "-"], input=saved, capture_output=True, check=True).stdout.decode()
     assert "place/b" not in names  # what the course brings anyway
 

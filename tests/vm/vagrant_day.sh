@@ -6,7 +6,7 @@ export LABKIT_EMULATE=1
 ADDRESS=$(tail -n 1 "$WORK/up.txt")
 
 guest() { vagrant --no-tty ssh -c "$1" 2>/dev/null; }
-work() { guest 'cd labkit/notebooks && sha256sum *.ipynb ~/.local/share/labkit/progress.jsonl'; }
+work() { guest 'cd labkit-work && sha256sum *.ipynb ~/.local/share/labkit/progress.jsonl'; }
 lesson() { guest 'pgrep -f [i]pykernel_launcher; pgrep -x "labkit:.host."'; } # its Python, and its lab's host
 is_saved() { tar -tzf vm/saved/student.tgz >/dev/null && test ! -e vm/saved/unsaved; }
 back() { # VERB...: the machine is there again: the address in the last line answers, and nothing is lost
@@ -22,9 +22,7 @@ a_new_box() { # what `vagrant package` would make: the disk as it is, without wh
     mkdir -p "$disk" "$mounted"
     qemu-img convert -O raw /var/lib/libvirt/images/project_default.img "$disk/box.raw"
     mount -o loop "$disk/box.raw" "$mounted"
-    rm "$mounted/home/vagrant/labkit/notebooks/mine.ipynb" "$mounted/home/vagrant/.local/share/labkit/progress.jsonl"
-    cp -p "$mounted/usr/local/src/labkit/notebooks/"*.ipynb "$mounted/home/vagrant/labkit/notebooks/"
-    chown -R --reference="$mounted/home/vagrant" "$mounted/home/vagrant/labkit/notebooks"
+    rm -r "$mounted/home/vagrant/labkit-work" "$mounted/home/vagrant/.local/share/labkit/progress.jsonl"
     cat "$(dpkg -L vagrant | grep '/keys/vagrant\.pub$')" >>"$mounted/home/vagrant/.ssh/authorized_keys"
     umount "$mounted"
     qemu-img convert -O qcow2 "$disk/box.raw" "$disk/box.img"
@@ -39,7 +37,7 @@ must grep 'take Linux containers apart' < <(timeout 120 script -qec 'vagrant ssh
 
 step "work is done: a new notebook, one of the course's changed, an answer (the browser gave it)"
 must new_notebook mine
-must guest 'echo | tee -a labkit/notebooks/02-*.ipynb; df -m / | tail -n 1; uname -r; systemctl is-active labkit'
+must guest 'echo | tee -a labkit-work/02-*.ipynb; df -m / | tail -n 1; uname -r; systemctl is-active labkit'
 must guest 'tail -n 1 ~/.local/share/labkit/progress.jsonl'
 DONE=$(work)
 running=$(lesson)
