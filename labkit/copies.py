@@ -327,8 +327,9 @@ def _told(directory: Path, error: OSError) -> LabError:
         case errno.ENOSPC | errno.EDQUOT:
             return LabError(f"there is no room left for your copies in {directory}", look=f"make some, {_AGAIN}")
         case errno.EEXIST | errno.ENOTDIR:
+            place = next((each for each in (directory, *directory.parents) if each.is_file()), place)
             return LabError(f"{place} is in the way of your copies: no directory", look=f"move it away, {_AGAIN}")
         case errno.EACCES | errno.EPERM | errno.EROFS:
             refused = f"{place} may not be read or written: {error.strerror}"
             return LabError(refused, look=f"chmod u+rwx {directory}, {_AGAIN}")
-    return LabError(f"your copies cannot be put into {directory}: {place}: {error.strerror}", look=_AGAIN)
+    return LabError(f"your copies cannot be put into {directory}: {place}: {error.strerror}", look=_ELSEWHERE)

@@ -275,10 +275,18 @@ def test_they_come_where_nothing_of_linux_is(tmp_path: Path, platform: str) -> N
 def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "work").write_text("mine")
     for directory in (tmp_path / "work", tmp_path / "work/deeper"):
-        with pytest.raises(LabError, match="is in the way of your copies") as said:
+        with pytest.raises(LabError, match="work is in the way of your copies: no directory") as said:
             copy(directory, [version(1)])
         assert "--work DIR" in str(said.value)
     assert (tmp_path / "work").read_text() == "mine"
+
+
+def test_where_labkit_was_installed_without_its_lessons_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(copies, "NOTEBOOKS", tmp_path)
+    assert cli.main(["copy", str(tmp_path / "work")]) == 1
+    assert "there are no lessons in" in capsys.readouterr().err and not (tmp_path / "work").exists()
 
 
 def test_the_clone_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -320,7 +328,7 @@ def test_what_the_system_refuses_is_told_with_the_remedy(
     monkeypatch.setattr(os, "replace", refuse)
     with pytest.raises(LabError, match=says) as said:
         copy(tmp_path, [version(1)])
-    assert "then the same command again; for another directory: ./lab up --work DIR" in str(said.value)
+    assert "./lab up --work DIR, or labkit copy DIR" in str(said.value)
     monkeypatch.undo()
     assert copy(tmp_path, [version(1)]).brought == (NAME,)
 
