@@ -5,6 +5,7 @@ The work in the containers is held to little, so that on a small machine the wat
 
 from __future__ import annotations
 
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -43,6 +44,7 @@ def watching(scratch: Path, rounds: int) -> Part:
         idle, dropped = sampler(containers, lambda: time.sleep(0.1))
         busy, late = sampler(containers, lambda: sum(range(100_000)))
         measured[f"from freezing to the event, {HZ} Hz"] = delays(lab, containers[0], rounds)
+        measured["of which the kernel's own, until it is frozen"] = freezing(lab, containers[0], rounds)
     rows = [row(f"labkit, {HZ} Hz", idle, HZ), row(f"labkit, {HZ} Hz, beside a cell that computes", busy, HZ)]
     remarks = [f"left out: {dropped} of {total()} samples, and {late} beside the cell"]
     try:
@@ -101,19 +103,47 @@ def given(thread: threading.Thread) -> float:
 
 def delays(lab: Lab, container: Container, rounds: int) -> Timing:
     """Seconds from a change of cgroup.freeze to the end of waiting for its event."""
-    [tree] = [each for each in hierarchies.own(machine_pid(lab, container)) if each.version == 2]
-    seconds = []
     with container.watch(hz=HZ) as watch:
         heard = iter(watch)
-        for turn in range(rounds):
-            time.sleep(0.05 + turn % 7 / 70)  # anywhere between two samples
-            started = time.perf_counter()
-            Path(tree.directory, "cgroup.freeze").write_text(str((turn + 1) % 2))
-            wanted = "frozen" if turn % 2 == 0 else "thawed"
+
+        def wait(frozen: bool) -> None:
+            wanted = "frozen" if frozen else "thawed"
             while getattr(next(heard), "kind", "") != wanted:
                 continue
-            seconds.append(time.perf_counter() - started)
+
+        return changes(lab, container, rounds, wait)
+
+
+def freezing(lab: Lab, container: Container, rounds: int) -> Timing:
+    """The same until the kernel announces it: who has used up a quota stops only when it runs again."""
+    with open(Path(version_2(lab, container), "cgroup.events"), encoding="ascii") as said:
+        poll = select.poll()
+        poll.register(said, select.POLLPRI)
+
+        def wait(frozen: bool) -> None:
+            while said.seek(0) or f"frozen {frozen:d}" not in said.read():
+                poll.poll()
+
+        return changes(lab, container, rounds, wait)
+
+
+def changes(lab: Lab, container: Container, rounds: int, wait: Callable[[bool], None]) -> Timing:
+    """Freeze and thaw in turns, anywhere between two samples; seconds until `wait` returns."""
+    seconds, switch = [], Path(version_2(lab, container), "cgroup.freeze")
+    for turn in range(rounds):
+        time.sleep(0.05 + turn % 7 / 70)
+        frozen = turn % 2 == 0
+        started = time.perf_counter()
+        switch.write_text(f"{frozen:d}")
+        wait(frozen)
+        seconds.append(time.perf_counter() - started)
     return Timing(tuple(seconds))
+
+
+def version_2(lab: Lab, container: Container) -> str:
+    """The directory of its cgroup of version 2."""
+    [tree] = [each for each in hierarchies.own(machine_pid(lab, container)) if each.version == 2]
+    return tree.directory
 
 
 def total() -> int:

@@ -24,12 +24,11 @@ from typing import TYPE_CHECKING, Any
 from labkit.cgroups.hold import Held
 from labkit.cgroups.limits import Limits
 from labkit.closing import Closing
-from labkit.container import machine, spec
+from labkit.container import spec
 from labkit.container.attached import Attached
 from labkit.container.container import Container
 from labkit.container.engine import Engine
 from labkit.container.lacking import Lacking
-from labkit.container.machine import MachineUsage, MachineWatch
 from labkit.container.names import image_given
 from labkit.container.plans import Plans
 from labkit.container.terminal import Terminal
@@ -45,11 +44,12 @@ from labkit.steps.plan import Plan, parts
 from labkit.steps.snapshot import Snapshot
 from labkit.steps.step import Step
 from labkit.steps.taking import StepFailed, outcome
-from labkit.steps.walk import Walk
 
 if TYPE_CHECKING:
+    from labkit.container.machine import MachineUsage, MachineWatch
     from labkit.learn.course import Lesson
     from labkit.learn.predict import Predict
+    from labkit.steps.walk import Walk
 
 _open: weakref.WeakSet[Lab] = weakref.WeakSet()
 
@@ -162,10 +162,14 @@ class Lab(Closing, Shown):
 
     def usage(self) -> MachineUsage:
         """What the whole machine below has used since it was booted, to stand beside a container's own figures."""
+        from labkit.container import machine
+
         return machine.usage(self.engine)
 
     def watch(self, *, hz: float = 5) -> MachineWatch:
         """The same `hz` times a second, until the lab is reset or closed, or nobody holds the watch."""
+        from labkit.container import machine
+
         return machine.watch(self.engine, hz)
 
     # stepping
@@ -173,6 +177,8 @@ class Lab(Closing, Shown):
     def walk(self, plan: Plan, *, predict: Sequence[Predict] = ()) -> Walk:
         """The step player for `plan`, at its beginning in a fresh lab host; `predict`: questions before its steps."""
         self.check_open()
+        from labkit.steps.walk import Walk
+
         walk = Walk(self, plan)
         if predict:
             from labkit.learn.gating import attach

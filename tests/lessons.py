@@ -35,6 +35,8 @@ def lab_has(lab: Lab, *needs: Need) -> None:
         pytest.skip("the lesson needs controllers that this lab has not: " + ", ".join(sorted(wanted - names)))
     if Need.PRESSURE in needs and not os.path.exists("/proc/pressure/cpu"):
         pytest.skip("the lesson needs a kernel that counts who waits")
+    if Need.ORDINARY_USER in needs and not lab.lacking.has_ids(1000):
+        pytest.skip("the lesson needs uid 1000, and this rootless lab has only root's")
     if Need.IDS in needs and not all(lab.lacking.has_ids(*ids) for ids in WANTED):
         pytest.skip("the lesson needs more ids than this rootless lab has")
 

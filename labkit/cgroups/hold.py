@@ -22,7 +22,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from labkit.cgroups.change import EnterCgroup, HandDown, SetLimit
-from labkit.cgroups.devices import EVERYTHING, AllowDevices, AttachDeviceProgram, DetachDeviceProgram
 from labkit.cgroups.limits import Limits
 from labkit.cgroups.make import MakeCgroup
 from labkit.cgroups.places import ROOT, ROOT_V1
@@ -86,6 +85,8 @@ class Held:
         for top, file_, text in self.lines:
             yield SetLimit(path=f"{top}/{name}", file=file_, value=text)
         if self.devices is not None:
+            from labkit.cgroups.devices import EVERYTHING, AllowDevices, AttachDeviceProgram, DetachDeviceProgram
+
             top, rules = self.devices
             path = f"{top}/{name}"
             if top != ROOT:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from labkit.cgroups import device_rules, sizes
+from labkit.cgroups import sizes
 from labkit.errors import SpecError
 from labkit.linux.cgroup_files import FRESH
 
@@ -69,7 +69,11 @@ class Limits:
 
     def device_rules(self) -> tuple[str, ...] | None:
         """The rules about devices, for which version 2 has no file; None where all may be used."""
-        return None if self.devices is None else tuple(map(str, device_rules.parse(self.devices)))
+        if self.devices is None:
+            return None
+        from labkit.cgroups import device_rules
+
+        return tuple(map(str, device_rules.parse(self.devices)))
 
     @property
     def controllers(self) -> tuple[str, ...]:

@@ -12,19 +12,21 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from labkit.cgroups.limits import Limits
-from labkit.cgroups.rosetta import Rosetta, rosetta
-from labkit.cgroups.usage import Usage
-from labkit.container import cabling, holding, wiring
+from labkit.container import holding
 from labkit.container.spec import Spec
 from labkit.linux.constants import SIGKILL
-from labkit.network.traffic import Traffic
+from labkit.linux.rates import LATENCY
 from labkit.steps.backends.base import Ended, Start
 from labkit.steps.display import Shown
 from labkit.steps.fact import PROBES, Fact
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # methods load what they need of these: few containers are linked, or have their counters read
+    from labkit.cgroups.rosetta import Rosetta
+    from labkit.cgroups.usage import Usage
     from labkit.container.engine import Engine
     from labkit.container.watching import Watch
+    from labkit.container.wiring import Cable
+    from labkit.network.traffic import Traffic
 
 
 class Container(Shown):
@@ -33,7 +35,7 @@ class Container(Shown):
     def __init__(self, engine: Engine, start: Start, spec: Spec, pid: int, argv: Sequence[str], image: str) -> None:
         self.name, self.spec, self.pid, self.argv, self.image = start.name, spec, pid, tuple(argv), image
         self.returncode: int | None = None
-        self.cable: wiring.Cable | None = None
+        self.cable: Cable | None = None
         self.start = start
         self.numbers = itertools.count(1)  # of the processes that are started in it later
         self._engine = engine
@@ -116,27 +118,35 @@ class Container(Shown):
         `which`: names of files of version 2, or of controllers; without them all. Without `values` nothing is read,
         and the table is the same on every machine. Raises HostDied when it has ended.
         """
+        from labkit.cgroups.rosetta import rosetta
+
         backend, name = self._engine.lab.backend, self.name
         said = self._engine.counted(self, lambda pid: backend.machine("files", {name: pid})[name]) if values else {}
         return rosetta(said.get("2", {}), said.get("1", {}), *which, values=values)
 
-    def link(self, address: str, *, via: str | None = None) -> wiring.Cable:
+    def link(self, address: str, *, via: str | None = None) -> Cable:
         """Lay a cable between it and the lab host: ``container.link("10.9.0.2/24")``.
 
         `via` is the lab host's address on the cable; unless it is given, the first of that network that is free.
         """
+        from labkit.container import cabling
+
         return cabling.lay(self._engine.lab, self, address, via=via)
 
-    def shape(self, *, burst: int | None = None, latency: int = wiring.LATENCY, **changes: Any) -> wiring.Cable:
+    def shape(self, *, burst: int | None = None, latency: int = LATENCY, **changes: Any) -> Cable:
         """Limit what it sends and receives, in bits a second: ``container.shape(egress="8M", ingress=None)``.
 
         None takes a limit away; what is not named stays. `burst` bytes may go at once, and what would have to wait
         longer than `latency` milliseconds is dropped.
         """
+        from labkit.container import cabling
+
         return cabling.shape(self._engine.lab, self, changes, burst=burst, latency=latency)
 
     def traffic(self) -> Traffic:
         """What has gone over its cable until now: bytes, packets and drops. Raises HostDied when it has ended."""
+        from labkit.container import cabling
+
         return cabling.traffic(self._engine.lab, self)
 
     def shell(self) -> object:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from labkit.cgroups.hold import Held
 from labkit.cgroups.limits import Limits
-from labkit.cgroups.usage import Usage
-from labkit.container import joining, looking, spec, unstarted
+from labkit.container import looking, spec, unstarted
 from labkit.container.arguments import (
     argv_of,
     environment_of,
@@ -39,6 +38,9 @@ from labkit.steps.naming import Naming
 from labkit.steps.plan import Plan
 from labkit.steps.snapshot import Snapshot
 from labkit.steps.step import Step
+
+if TYPE_CHECKING:
+    from labkit.cgroups.usage import Usage
 
 T = TypeVar("T")
 
@@ -173,6 +175,8 @@ class Engine:
         tty: bool = False,
     ) -> tuple[Plan, str, tuple[str, ...]]:
         """The plan for one more process in `target`, the process's name, and its words."""
+        from labkit.container import joining
+
         self.lab.check_open()
         if not target.running:
             raise SpecError(
@@ -268,6 +272,8 @@ class Engine:
 
     def usage(self, container: Container) -> Usage:
         """The counters of the container's cgroup at this moment."""
+        from labkit.cgroups.usage import Usage
+
         name = container.name
         texts = self.counted(container, lambda pid: self.lab.backend.machine("counters", {name: pid})[name])
         return Usage.parse(texts)

@@ -12,7 +12,6 @@ from typing import Any
 
 from labkit.agent.remedies import FEW_IDS, ONE_ID
 from labkit.cgroups.change import WHY_NOT, SetLimit
-from labkit.cgroups.devices import WHY_NOT_ALLOWED, AllowDevices
 from labkit.cgroups.hold import PLAIN, Held, Trees, change, hold
 from labkit.cgroups.limits import Limits
 from labkit.errors import SpecError
@@ -91,6 +90,8 @@ class Lacking:
 
     def explain(self, fault: StepFailed, steps: Iterable[Step]) -> None:
         """Add the lab's own reason to the failure of one of `steps`, where it is one."""
+        from labkit.cgroups.devices import WHY_NOT_ALLOWED, AllowDevices  # imported here: only errors need it
+
         for kind, reasons in ((SetLimit, WHY_NOT), (AllowDevices, WHY_NOT_ALLOWED)):
             if fault.errno in reasons and any(isinstance(step, kind) for step in steps):
                 fault.likely, fault.look = reasons[fault.errno]

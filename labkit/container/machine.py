@@ -79,6 +79,11 @@ class MachineWatch(Stream[MachineSample]):
 
 
 class _Machine:
+    alarm = -1  # the machine announces nothing
+
+    def news(self, at: float) -> list[MachineSample]:
+        return []
+
     def look(self, at: float) -> list[MachineSample]:
         return [MachineSample(at, MachineUsage.parse(machine.usage({})))]
 

@@ -6,7 +6,6 @@ take, and nobody else's.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Container, Iterator
 
@@ -36,6 +35,8 @@ def image_of(image: str) -> str:
     shown = "".join(c if c.isascii() and c.isalnum() else "-" for c in path).strip("-")[-_LONGEST:]
     if "/" + shown.replace("-", "/") == path:
         return f"path-{shown}"
+    import hashlib  # a name needs none, and OpenSSL takes its time to load
+
     return f"path-{shown.strip('-')}_{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
 
 

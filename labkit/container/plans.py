@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from labkit.container import spec, wiring
+from labkit.container import spec
 from labkit.container.engine import Engine
 from labkit.container.names import image_given
 from labkit.steps.plan import Plan
@@ -38,5 +38,7 @@ class Plans:
         ingress: int | str | None = None,
     ) -> Plan:
         """The steps that lay a cable to a container that is there, and limit it: `Container.link` and `shape`."""
+        from labkit.container import wiring
+
         laid = wiring.cable(container, address, via=via)
         return wiring.laying(wiring.shaped(laid, egress=egress, ingress=ingress))

@@ -8,11 +8,14 @@
 What is counted goes with its cgroup: of what happened between the last sample and the end nothing is known, but whom
 the kernel killed, for that its log keeps.
 
+The kernel announces the changes of one file, cgroup.events: frozen, thawed and ended are told at once. All other
+events are counters, told with the next sample.
+
 The notebook reads the files of the container's cgroups itself; the supervisor is asked only whom the kernel has
 killed, for that is root's to know. Where a controller is handed down, for another container maybe, a cgroup gets more
 files: once a second a glance says whether that is so, and then the files are looked for again.
 
-See: `labkit.linux.open_files`, `labkit.linux.kernel_log`, the kernel's admin-guide/cgroup-v2.rst.
+See: `labkit.linux.open_files`, `labkit.linux.kernel_log`, the kernel's admin-guide/cgroup-v2.rst, poll(2) "POLLPRI".
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from labkit.cgroups import sizes
@@ -35,7 +39,7 @@ if TYPE_CHECKING:
     from labkit.container.engine import Engine
 
 _MOST_HZ = 50
-_GIVEN = "cgroup.controllers"
+_GIVEN, _STATE = "cgroup.controllers", "cgroup.events"
 _GLANCE = 1.0  # seconds
 
 
@@ -60,18 +64,19 @@ class Counters:
 
     def _open(self) -> None:
         files = cgroup_files.counters(self._pid, self._root)
-        cgroup = os.path.dirname(dict(files)["cgroup.events"])
+        cgroup = os.path.dirname(dict(files)[_STATE])
         self._place = "/".join(cgroup.split("/")[-2:])  # h1/web: so the log calls it, too
         self._places = OpenFiles([("cgroup", f"{self._root}/{self._pid}/cgroup"), (_GIVEN, f"{cgroup}/{_GIVEN}")])
         self._seen = self._places.texts()
         self._files = OpenFiles(files)
+        self.alarm = self._files.descriptor(_STATE)  # the kernel announces what changes in it
 
     def look(self, at: float) -> list[Sample | Event]:
         """A sample, unless the cgroup has gone, what happened since the one before, and ``ended`` if that is so."""
         texts = self._files.texts()
         moment: list[Sample | Event] = []
-        alive = "populated 1" in texts.get("cgroup.events", "")
-        if "cgroup.events" in texts:
+        alive = "populated 1" in texts.get(_STATE, "")
+        if _STATE in texts:
             moment = self._taken(at, texts)
         killed = sum(each.count for each in moment if isinstance(each, Event) and each.kind == "oom")
         if killed or not alive:  # the last one's death may have taken the counter along
@@ -83,6 +88,22 @@ class Counters:
             self._glanced = at
             self._glance()
         return moment
+
+    def news(self, at: float) -> list[Sample | Event]:
+        """What the kernel has just announced: ``frozen``, ``thawed``, or all that is to be said at the end.
+
+        The next sample does not repeat it. No sample is taken before its turn: two in quick succession would show
+        rates that nobody had.
+        """
+        said = self._files.texts(_STATE).get(_STATE, "")
+        if "populated 1" not in said:
+            return self.look(at)
+        before, frozen = self._before, "frozen 1" in said
+        if before is None or before.usage.frozen in (None, frozen):
+            return []
+        self._before = replace(before, usage=replace(before.usage, frozen=frozen))
+        self._texts = {**self._texts, _STATE: said}
+        return [Event("frozen" if frozen else "thawed", at)]
 
     def _taken(self, at: float, texts: Mapping[str, str]) -> list[Sample | Event]:
         """The sample that these texts are, and the events; of who sleeps they say what they said before."""

@@ -16,6 +16,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from labkit.cgroups import sizes
 from labkit.errors import SpecError
 from labkit.linux import rates
+from labkit.linux.rates import LATENCY
 from labkit.namespaces.processes import Kill
 from labkit.namespaces.spawn import Join, Spawn
 from labkit.network.links import AddAddress, MakeVeth, SetLink, interface
@@ -28,7 +29,6 @@ INSIDE = "eth0"  #: what the link is called in the container
 UNLIMITED = "max"  #: as in the files of a cgroup
 _LIMITS = ("egress", "ingress")
 _BURST, _MOMENT = 16_384, 100  # bytes at least; a hundredth of a second at higher rates
-LATENCY = 200  #: milliseconds: TCP hands over up to 64 KiB at once, which at 8 Mbit/s take 65 of them
 _RECEIVED, _SENT = "what the container receives", "what it sends"
 _MOST_BURST, _MOST_LATENCY = 2**31, 10_000
 

@@ -35,9 +35,8 @@ def tried(patient: Patient, needs: Iterable[Need]) -> Iterator[Finding]:
         yield from namespaces(patient, kinds)
     if wanted := [need for need in needs if need.word.startswith(_CONTROLLER)]:
         yield from controllers(patient, wanted)
-    for need, probe in PROBES.items():
-        if need in needs:
-            yield from probe(patient)
+    for probe in dict.fromkeys(probe for need, probe in PROBES.items() if need in needs):
+        yield from probe(patient)
 
 
 def namespaces(patient: Patient, needs: Iterable[Need]) -> Iterator[Finding]:
@@ -90,12 +89,13 @@ def user_ids(patient: Patient) -> Iterator[Finding]:
     if limits.one_id:
         likely, remedy = ONE_ID
         yield Finding(about="user ids", says="one: everybody in a lab is its root", minor=True, likely=likely,
-                      remedy=remedy, needs=(Need.IDS, Need.ROOTLESS))  # fmt: skip
+                      remedy=remedy, needs=(Need.ORDINARY_USER, Need.IDS, Need.ROOTLESS))  # fmt: skip
     elif lacking := [first for first, count in subordinate.WANTED if not limits.has_ids(first, count)]:
         likely, remedy = FEW_IDS
+        ordinary = () if limits.has_ids(1000) else (Need.ORDINARY_USER,)
         yield Finding(
             about="user ids", says=f"those from {some([str(n) for n in lacking])} on are missing", minor=True,
-            likely=likely, remedy=remedy, needs=(Need.IDS,),
+            likely=likely, remedy=remedy, needs=(*ordinary, Need.IDS),
         )  # fmt: skip
 
 
@@ -182,6 +182,7 @@ def python(patient: Patient) -> Iterator[Finding]:
 #: how each thing is tried that is not a kind of namespace; what has no probe here is told by another group
 PROBES: dict[Need, Callable[[Patient], Iterator[Finding]]] = {
     Need.ROOTLESS: rootless,
+    Need.ORDINARY_USER: user_ids,
     Need.IDS: user_ids,
     Need.OVERLAY: overlayfs,
     Need.CGROUP: cgroups,

@@ -6,7 +6,7 @@ import os
 import shlex
 
 from labkit.errors import ImageError
-from labkit.image import passwd, rootfs
+from labkit.image import passwd
 from labkit.linux import mountinfo
 
 _SHOWN = 200  # letters of a path in an error
@@ -30,6 +30,8 @@ class Images:
         if "/" in image:
             return _plain(_directory(image)) if self.own else _directory(image)
         if image not in self._found:
+            from labkit.image import rootfs  # builds images, too: a lab is open long before the first is needed
+
             self._found[image] = str(rootfs.own_path(image) if self.own else rootfs.image_path(image))
         return self._found[image]
 

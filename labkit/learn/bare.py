@@ -29,7 +29,7 @@ class OnMachine(LabLike, Protocol):
 def four_jobs(lab: OnMachine) -> str:
     """The kernel's four jobs, each with what psutil reads about it on the machine that the notebook runs on."""
     found = lab.backend.machine("jobs", {})
-    lines = [f"{job:<23}{what}" for job, what in found.items()]
+    lines = [f"{job:<27}{what}" for job, what in found.items()]
     return "\n".join([*lines, f"({lab.recorded})"] if lab.recorded else lines)
 
 

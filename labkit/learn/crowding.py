@@ -1,4 +1,4 @@
-"""The scenes of lesson 01: tenants of one server, who have nothing of their own."""
+"""The scenes of lesson 01: tenants of one server, who have nothing of their own, and what the kernel answers them."""
 
 from __future__ import annotations
 
@@ -33,6 +33,15 @@ def crowd(**processes: int) -> list[Step]:
     """So many processes for each tenant, all of which only compute: ``crowd(bakery=1, radio=3)``."""
     names = [name if count == 1 else f"{name}{n}" for name, count in processes.items() for n in range(1, count + 1)]
     return [step for name in names for step in (Spawn(child=name), Exec(who=name, argv=SPINNING))]
+
+
+def answer(lab: LabLike, step: Step) -> str:
+    """What the kernel answers to `step`: ``0`` if it is done, else the name of the error, ``EPERM``."""
+    try:
+        lab.take(step)
+    except StepError as error:
+        return errno_name(error.errno)
+    return "0"
 
 
 def read(lab: LabLike, who: str, path: str) -> str:

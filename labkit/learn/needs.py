@@ -24,6 +24,7 @@ class Need(Enum):
     CGROUP_NAMESPACE = ("namespace:cgroup", "a process with a root of the cgroup tree of its own")
     TIME = ("namespace:time", "a process with clocks of its own")
     ROOTLESS = ("rootless", "an ordinary user of the lab makes a user namespace, and is root in it")
+    ORDINARY_USER = ("uid:1000", "a lab in which there is an ordinary user, uid 1000, beside root")
     IDS = ("ids", "a lab in which there are several users")
     OVERLAY = ("overlay", "a root file system in layers")
     CGROUP = ("cgroup2", "a cgroup for each container")

@@ -22,16 +22,23 @@ def jobs(pids: Pids) -> Answer:
     """The kernel's four jobs, each with what there is of it, in words."""
     import psutil
 
-    users = {process.info["username"] for process in psutil.process_iter(["username"])}
-    memory, disk, disks = psutil.virtual_memory(), psutil.disk_usage("/"), psutil.disk_partitions(all=True)
-    links, sockets = psutil.net_if_stats(), psutil.net_connections("tcp")
-    taken = len({socket.laddr for socket in sockets if socket.status == psutil.CONN_LISTEN})
+    owners = [process.info["uids"] for process in psutil.process_iter(["uids"])]
+    of_root = sum(1 for uids in owners if uids and uids.effective == 0)
+    memory, drivers = psutil.virtual_memory(), len(_drivers())
+    disks, links = os.listdir("/sys/block"), psutil.net_if_stats()
     return {
-        "processes": f"{len(psutil.pids())}, of {len(users)} users, on {psutil.cpu_count()} CPUs",
-        "memory": f"{memory.total >> 20} MiB, of which {memory.percent:.0f} % are in use",
-        "devices and files": f"{len(disks)} file systems; / is {disk.percent:.0f} % full",
-        "network and other I/O": f"{len(links)} interfaces; {taken} TCP ports are taken",
+        "memory management": f"{memory.total >> 20} MiB, of which {memory.percent:.0f} % are in use",
+        "process management": f"{len(owners)} processes on {psutil.cpu_count()} CPUs",
+        "device drivers": f"{drivers} for files in /dev; {len(disks)} block devices, {len(links)} network interfaces",
+        "system calls and security": f"root's processes may ask for anything: {of_root} of {len(owners)}",
     }
+
+
+def _drivers() -> list[str]:
+    """The drivers of character and block devices, as ``/proc/devices`` lists them. See: proc(5)."""
+    with open("/proc/devices", encoding="utf-8", errors="replace") as file:
+        rows = [line.split() for line in file]
+    return [row[1] for row in rows if len(row) == 2 and row[0].isdigit()]
 
 
 def memory(pids: Pids) -> Answer:

@@ -44,10 +44,17 @@ class OpenFiles(Closing):
         if self._files:
             _leave_some(self._files[-1][1])
 
-    def texts(self) -> dict[str, str]:
-        """What they say at this moment; two of one name are joined, and one that has gone says nothing."""
+    def descriptor(self, name: str) -> int:
+        """The open file of this name, -1 without one. poll(2) reports POLLPRI on it if the kernel announces changes."""
+        return next((fd for known, fd, _ in self._files if known == name), -1)
+
+    def texts(self, *names: str) -> dict[str, str]:
+        """What they say at this moment, or those with these names; two of one name are joined, one that has gone says
+        nothing."""
         found: dict[str, str] = {}
         for name, fd, words in self._files:
+            if names and name not in names:
+                continue
             count, error = syscalls.enter(words)
             if error:
                 if error not in ABSENT:

@@ -15,6 +15,7 @@ from labkit.errors import SpecError
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?)(?:bit(?:/s)?)?", re.IGNORECASE)
 _FACTORS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 LEAST, MOST = 8_000, 32 * 10**9  #: below, one packet takes over a second; the kernel counts bytes a second in 32 bits
+LATENCY = 200  #: milliseconds in a queue: TCP hands over up to 64 KiB at once, which at 8 Mbit/s take 65 of them
 _TICK = 64  # nanoseconds
 
 

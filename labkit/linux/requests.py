@@ -8,7 +8,7 @@ See: rtnetlink(7), veth(4), tc-tbf(8), tc-htb(8).
 from __future__ import annotations
 
 import struct
-from ipaddress import IPv4Interface
+from typing import TYPE_CHECKING
 
 from labkit.linux import rates
 from labkit.linux.calls import Packed, Pid
@@ -46,6 +46,9 @@ from labkit.linux.constants import (
     VETH_INFO_PEER,
 )
 from labkit.linux.netlink import NO_LINK, attribute, message
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Interface
 
 _MAKE = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL
 _PUT = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE

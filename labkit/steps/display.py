@@ -7,7 +7,6 @@ this registry; `labkit.view.install` fills it. Without it, or outside a notebook
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 Bundle = dict[str, Any]
@@ -28,6 +27,8 @@ def badge() -> str:
     """The same as HTML, to stand above a picture. The text beside it is the same as live, for it is compared."""
     if not recorded():
         return ""
+    from html import escape  # only a page needs its tables
+
     dot = f'<span style="{_DOT}" aria-hidden="true"></span>'
     return f'<div><span class="lk-recorded" style="{_BADGE}">{dot}{escape(recorded())}: not live</span></div>'
 

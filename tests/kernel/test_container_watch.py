@@ -176,6 +176,26 @@ def test_freezing_and_thawing_are_events(lab: Lab, cgroups: None, own_processes:
     assert until(watch, "thawed")
 
 
+def test_the_kernel_announces_what_stops_a_container_and_nobody_waits_for_the_next_sample(
+    lab: Lab, cgroups: None, own_processes: None
+) -> None:
+    held = lab.run("busybox", ["sleep", "1000"], detach=True)
+    pid = lab.engine.counted(held, lambda pid: pid)
+    [tree] = [tree for tree in hierarchies.own(pid) if tree.version == 2]
+    if not os.access(f"{tree.directory}/cgroup.freeze", os.W_OK):
+        pytest.skip("the lab's cgroups are not ours to write")
+    watch = held.watch(hz=0.1)
+    while watch.latest is None:
+        time.sleep(0.01)
+    began = time.monotonic()
+    for text, kind in (("1", "frozen"), ("0", "thawed")):
+        Path(tree.directory, "cgroup.freeze").write_text(text)
+        assert until(watch, kind)
+    held.kill()
+    assert until(watch, "ended")
+    assert time.monotonic() - began < 10, "a sample is taken every ten seconds: three of them would take longer"
+
+
 def test_without_a_place_of_its_own_in_version_1_the_machines_figures_are_not_the_containers(
     lab: Lab, cgroups: None
 ) -> None:

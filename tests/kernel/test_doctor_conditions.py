@@ -266,8 +266,18 @@ def test_a_kernel_that_does_not_count_who_waits() -> None:
 
 def test_no_user_but_root() -> None:
     told = examined(grant("nobody"), user=True)
-    named(told["user ids"][0], "note", "everybody in a lab is its root", "/etc/subuid", "--add-subuids", ["nb05"])
+    named(
+        told["user ids"][0], "note", "everybody in a lab is its root", "/etc/subuid", "--add-subuids", ["nb01", "nb05"]
+    )
     assert "rootless" not in told
+
+
+@pytest.mark.parametrize(("count", "lessons"), [(65536, ["nb05"]), (500, ["nb01", "nb05"])])
+def test_fewer_users_than_lessons_want(count: int, lessons: list[str]) -> None:
+    """What adduser grants by default is enough for an ordinary user, who is all that lesson 01 wants."""
+    told = examined(grant("student", count), user=True)
+    assert len(told["user ids"]) == 1
+    named(told["user ids"][0], "note", "are missing", "/etc/subuid", "--add-subuids", lessons)
 
 
 HIDE_PYTHON = """

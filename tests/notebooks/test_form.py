@@ -12,6 +12,7 @@ import pytest
 
 from labkit import learn
 from labkit.learn import course
+from labkit.linux import machine
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -98,6 +99,19 @@ def test_it_begins_with_a_title_and_ends_with_closing_its_lab(path: Path) -> Non
 @lessons
 def test_a_lesson_has_all_that_a_lesson_has(path: Path) -> None:
     assert learn.lesson(lesson(path)).lacks() == ()
+
+
+def test_lesson_01_teaches_the_four_jobs_of_the_lecture() -> None:
+    """Its table, its headings and what remains of it name the same four, in the lecture's words."""
+    jobs = ("memory management", "process management", "device drivers", "system calls and security")
+    assert tuple(machine.jobs({})) == jobs
+    [path] = [path for path in NOTEBOOKS if lesson(path) == "nb01"]
+    texts = [cell.source for _, cell in cells(path, "markdown")]
+    headings = re.findall(r"^## \d+\. (.*)$", "\n".join(texts), re.MULTILINE)
+    assert headings[0] == "Four jobs"
+    assert sorted(heading.partition(":")[0].lower() for heading in headings[1:5]) == sorted(jobs)
+    for text in (next(t for t in texts if "## 1. Four jobs" in t), texts[-1]):
+        assert [job for job in jobs if job not in text.replace("**", "")] == []
 
 
 @lessons

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 RECORDED = [path for path in NOTEBOOKS if recordings.of(f"nb{path.name[:2]}")]  # all: test_replay sees to that
 
-#: takes all cells of a notebook, and prints the needs of the steps that were sent, and their kinds
+#: takes all cells of a notebook, and prints the needs of the steps that were sent, their kinds, and their uids
 PROGRAM = """
 import contextlib, io, json, sys
 from labkit.steps import plan
@@ -37,7 +37,8 @@ with contextlib.redirect_stdout(io.StringIO()):
     for cell in cells:
         exec("".join(cell["source"]), names)
 needs, kinds = {need for step in taken for need in step.needs()}, {type(step).__name__ for step in taken}
-print(json.dumps([sorted(needs), sorted(kinds)]))
+uids = {step.uid for step in taken if hasattr(step, "uid")}
+print(json.dumps([sorted(needs), sorted(kinds), sorted(uids)]))
 """
 
 
@@ -49,12 +50,14 @@ def test_a_lesson_declares_what_its_steps_need(path: Path, tmp_path: Path) -> No
         capture_output=True, text=True, check=False, timeout=100,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    words, kinds = json.loads(done.stdout)
+    words, kinds, uids = json.loads(done.stdout)
     used = {need for need in Need if need.word in words} - {Need.CGROUP}  # without one, a container does without
     if "MountOverlay" in kinds:
         used |= {Need.OVERLAY, Need.BUSYBOX}
     if "MapIds" in kinds:
         used |= {Need.IDS}
+    if 1000 in uids:
+        used |= {Need.ORDINARY_USER}
     declared = learn.lesson(f"nb{path.name[:2]}").needs
     assert len(used) > 1 or path.name.startswith("00"), "the steps of the lesson were not seen"
     assert used <= {*declared}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import gc
+import socket
 import threading
 import time
 import tracemalloc
@@ -26,6 +27,7 @@ class Busy:
 
     def __init__(self, end: int = 0) -> None:
         self.looks, self.end, self.closed = 0, end, 0
+        self.alarm = -1
 
     def look(self, at: float) -> Sequence[Any]:
         self.looks += 1
@@ -33,6 +35,9 @@ class Busy:
             return [Event("ended", at)]
         files = {"cpu.stat": f"usage_usec {self.looks}", "memory.current": f"{4096 * self.looks}"}
         return [Sample(at, Usage.parse(files)), Event("throttled", at)]
+
+    def news(self, at: float) -> Sequence[Any]:
+        raise AssertionError("it announces nothing")
 
     def close(self) -> None:
         self.closed += 1
@@ -205,6 +210,31 @@ def test_the_thread_comes_with_the_first_watch_and_goes_with_the_last() -> None:
     wait_for_no_thread()
     assert again.events[-1].kind == "ended"
     sampler.end()
+
+
+def test_an_alarm_is_heard_long_before_the_next_sample_is_due() -> None:
+    """Urgent data is what a test can make poll(2) report POLLPRI for. The next sample is due in up to 100 s."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as ringing:
+        heard, _ = server.accept()
+
+        class Ringing(Busy):
+            def news(self, at: float) -> Sequence[Any]:
+                heard.recv(1, socket.MSG_OOB)
+                return [Event("frozen", at)]
+
+        source, sampler = Ringing(), Sampler()
+        source.alarm = heard.fileno()
+        stream = watched(sampler, source, hz=0.01)
+        looks = source.looks
+        reader = threading.Thread(target=lambda: next(each for each in stream if str(each) == "frozen"), daemon=True)
+        reader.start()
+        ringing.send(b"!", socket.MSG_OOB)
+        reader.join(PATIENCE)
+        assert [str(event) for event in stream.events if event.kind != "throttled"] == ["frozen"]
+        assert source.looks - looks <= 1 and stream.dropped == 0
+        sampler.end()
+        wait_for_no_thread()
+        heard.close()
 
 
 def test_a_slow_watch_does_not_keep_a_new_one_waiting() -> None:

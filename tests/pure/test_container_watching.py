@@ -125,6 +125,23 @@ def test_the_last_one_killed_takes_the_counter_along_and_the_log_still_tells(cgr
     counters.close()
 
 
+def test_what_the_kernel_announces_is_told_at_once_without_a_sample_and_only_once(cgroup: Cgroup) -> None:
+    counters = source(cgroup)
+    counters.look(1.0)
+    assert counters.alarm >= 0 and counters.news(1.01) == [], "the file says what it said"
+    cgroup.say(**{"cgroup.events": "populated 1\nfrozen 1\n"})
+    assert counters.news(1.02) == [Event("frozen", 1.02)]
+    assert events(counters.look(1.1)) == []
+    cgroup.say(**{"cgroup.events": "populated 1\nfrozen 0\n"})
+    assert counters.news(1.11) == [Event("thawed", 1.11)]
+    cgroup.say(**{"cgroup.events": "populated 1\nfrozen 1\n"})
+    assert events(counters.look(1.2)) == [Event("frozen", 1.2)], "a sample that comes first tells it"
+    assert counters.news(1.21) == []
+    cgroup.say(**{"cgroup.events": "populated 0\nfrozen 1\n"})
+    assert events(counters.news(1.22)) == [Event("ended", 1.22)]
+    counters.close()
+
+
 def test_what_happens_before_the_first_sample_is_news(cgroup: Cgroup) -> None:
     cgroup.say(**{"pids.events": "max 3\n"})
     counters = source(cgroup)

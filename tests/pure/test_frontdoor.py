@@ -239,6 +239,18 @@ def test_importing_labkit_imports_nothing_else() -> None:
 # The command
 
 
+def test_a_lab_loads_what_few_need_only_when_it_is_needed() -> None:
+    """`from labkit import Lab` is what every lesson waits for first: its modules are counted, and these are not in."""
+    code = "import sys; sys.path[:0] = sys.argv[1:]; from labkit import Lab; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, str(ROOT)], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "labkit.lab" in loaded
+    later = {"labkit.cgroups.devices", "labkit.cgroups.rosetta", "labkit.container.machine", "labkit.container.wiring",
+             "labkit.image.rootfs", "labkit.network", "labkit.steps.walk", "labkit.view", "labkit.learn",
+             "hashlib", "html", "json", "psutil", "pyroute2", "subprocess"}  # fmt: skip
+    assert loaded & later == set()
+
+
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         cli.main(["--version"])

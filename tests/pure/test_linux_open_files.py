@@ -25,6 +25,9 @@ def test_what_they_say_now(tmp_path: Path) -> None:
         (tmp_path / "one").write_text("11\n")
         (tmp_path / "two").write_text("")
         assert opened.texts() == {"one": "11\n", "two": ""}
+        assert opened.texts("one", "three") == {"one": "11\n"}
+        assert os.pread(opened.descriptor("one"), 10, 0) == b"11\n"
+        assert opened.descriptor("three") == -1
 
 
 def test_one_that_is_not_there_is_left_out_and_another_error_is_not(tmp_path: Path) -> None:

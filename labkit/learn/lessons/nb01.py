@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from labkit.errors import errno_name
 from labkit.learn import Check, Fault, Lesson, Predict, Quiz, seen
 from labkit.learn.crowding import TENANTS, tenants, workers
-from labkit.learn.needs import A_CONTAINER, EVERY_LESSON
+from labkit.learn.needs import A_CONTAINER, EVERY_LESSON, Need
 from labkit.learn.quizzes.nb01 import QUESTIONS
+from labkit.namespaces.names import SetHostname
 from labkit.namespaces.ports import Listen
 from labkit.namespaces.processes import Kill
 from labkit.namespaces.reading import ReadFile, text
@@ -35,6 +37,15 @@ PREDICTIONS = (
         choices=("3", "2", "1", "0"),
         answer=_left,
         why="The number is enough: all are in one list, and root may signal everybody in it.",
+    ),
+    Predict(
+        id="nb01/rename",
+        before=lambda step: isinstance(step, SetHostname) and step.who == "radio",
+        ask="The bakery, as root, has renamed the server. The radio is uid 1000 now and makes the same call. "
+        "What does the kernel answer?",
+        choices=("0: done", "EPERM", "EACCES"),
+        answer=lambda taken: errno_name(taken.calls[-1].errno) if taken.calls[-1].errno else "0: done",
+        why="The call is the same; the kernel looks at who makes it. To rename a machine takes CAP_SYS_ADMIN.",
     ),
     Predict(
         id="nb01/menu",
@@ -181,5 +192,5 @@ LESSON = Lesson(
     checks=(DOORS, QUIET),
     faults=(HELD,),
     quiz=Quiz.of("nb01", own=QUESTIONS, recall=("nb00/undone", "nb00/not-empty")),
-    needs=(*EVERY_LESSON, *A_CONTAINER),
+    needs=(*EVERY_LESSON, *A_CONTAINER, Need.ORDINARY_USER),
 )

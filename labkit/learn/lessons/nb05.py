@@ -224,5 +224,5 @@ LESSON = Lesson(
     checks=(OTHER_ROOT, ROOTLESS),
     faults=(FORGOTTEN,),
     quiz=Quiz.of("nb05", own=QUESTIONS, recall=("nb03/two-deep", "nb04/moved-by-chroot")),
-    needs=(*EVERY_LESSON, *A_CONTAINER, Need.USER, Need.TIME, Need.IDS, Need.ROOTLESS),
+    needs=(*EVERY_LESSON, *A_CONTAINER, Need.USER, Need.TIME, Need.ORDINARY_USER, Need.IDS, Need.ROOTLESS),
 )
