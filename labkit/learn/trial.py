@@ -67,6 +67,7 @@ class Trial(Shown):
         """Grade the lab as it is now, write down the outcome, and give the help that is asked for."""
         names = wanted(hint, answer)
         verdict = self._verdict()
+        verdict = replace(verdict, requests=on_request(self.task, verdict))
         self.last, self.solved = verdict, self.solved or verdict.solved
         try:
             for name in names:
@@ -74,7 +75,7 @@ class Trial(Shown):
                     self._give(name)
         finally:
             self._changed()
-        return self.last or verdict
+        return verdict if self.last is None else self.last  # an unsolved one is false
 
     def ask(self, name: str) -> str:
         """Give ``hint 1``, ``hint 2`` or ``model answer``. Raises LearnError before the first check."""
@@ -98,7 +99,8 @@ class Trial(Shown):
     def _give(self, name: str) -> str:
         text = help_text(self.task, self.last, name)
         if self.last is not None and name not in dict(self.last.given):
-            self.last = replace(self.last, given=(*self.last.given, (name, text)))
+            more = replace(self.last, given=(*self.last.given, (name, text)))
+            self.last = replace(more, requests=on_request(self.task, more))
             self.book.add("help", self.task.id, what=name)
         return text
 
@@ -119,5 +121,4 @@ class Trial(Shown):
         """The state in lines of text: what the verdict says, and how to ask for help."""
         if self.last is None:
             return ["state: open; the lab was reset since"] if self.was_reset else []
-        asks = "" if self.last.solved else on_request(self.task, self.last)
-        return [*self.last.details(), *([f"on request: {asks}"] if asks else [])]
+        return self.last.details()

@@ -30,15 +30,17 @@ class Verdict(Shown):
     judge: str = "notebook"
     note: str = ""
     given: tuple[tuple[str, str], ...] = ()
+    requests: str = ""  #: the arguments that ask for more help: ``hint=1, hint=2, answer=True``
 
     def __bool__(self) -> bool:
         return self.solved
 
     def details(self) -> list[str]:
-        """The lines below the first: the way, what was asked for, a note."""
+        """The lines below the first: the way, what was asked for and what can be, a note."""
         lines = [f"your way: {self.way}"] if self.solved else []
         for name, text in self.given:
             lines += [f"{name}:", *(f"  {line}" for line in text.split("\n"))] if "\n" in text else [f"{name}: {text}"]
+        lines += [f"on request: {self.requests}"] if self.requests else []
         return [*lines, f"note: {self.note}"] if self.note else lines
 
     def __str__(self) -> str:
@@ -76,10 +78,11 @@ def offered(task: Task, verdict: Verdict | None) -> tuple[str, ...]:
     return tuple(name for name, text in known.items() if text and (name == ANSWER or not verdict.solved))
 
 
-def on_request(task: Task, verdict: Verdict | None) -> str:
-    """The arguments that ask for help which was not given yet: ``hint=1, hint=2, answer=True``."""
-    given = dict(verdict.given) if verdict else {}
-    return ", ".join(_ON_REQUEST[name] for name in offered(task, verdict) if name not in given)
+def on_request(task: Task, verdict: Verdict) -> str:
+    """The arguments that ask for help which was not given yet; of a solved task nobody has to ask anything."""
+    known = dict(verdict.given)
+    names = () if verdict.solved else offered(task, verdict)
+    return ", ".join(_ON_REQUEST[name] for name in names if name not in known)
 
 
 def help_text(task: Task, verdict: Verdict | None, name: str) -> str:
