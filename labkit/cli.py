@@ -61,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     up = commands.add_parser("up", help="start JupyterLab on the recorded lessons, on any system")
     up.add_argument("--replay", action="store_true", required=True, help="nothing is live (for that: ./lab up)")
     up.add_argument("--port", type=int, default=8888, help="the first port to try (8888)")
+    up.add_argument("--class", dest="gate", choices=("on", "off"), default="", metavar="on|off",
+                    help="for a projector, with a fresh book of answers; on: the player waits for them")  # fmt: skip
     up.set_defaults(command=_up)
 
     record = commands.add_parser("record", help="make the recordings of the lessons anew, on a machine with a lab")
@@ -112,7 +114,7 @@ def _top(args: argparse.Namespace) -> int:
 def _up(args: argparse.Namespace) -> int:
     from labkit.up import main as up
 
-    return up(args.port)
+    return up(args.port, args.gate)
 
 
 def _record(args: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ STATE = ROOT / ".lab"
 TOKEN = STATE / "token"  # in a file of mode 0600: a command line is for all to read
 COURSE = ROOT / "setup" / "jupyter"
 CONFIG = STATE / "jupyter" / "config"
+CLASS = "LABKIT_CLASS"  #: set in the environment of a JupyterLab that was started for a class
 
 
 def options(port: int) -> list[str]:
@@ -43,6 +44,18 @@ def server(arguments: list[str]) -> Any:
 def address(port: int, token: str) -> str:
     """What a student opens."""
     return f"http://127.0.0.1:{port}/lab/tree/notebooks/index.md?token={token}"
+
+
+def classroom(gate: str) -> dict[str, str]:
+    """The variables of a JupyterLab for a class, with the gate ``on`` or ``off``; its book of answers is made empty.
+
+    A machine on which the lesson was rehearsed would not ask: what was answered is not asked again. So a class has a
+    book of its own, and each start begins a new one.
+    """
+    answers = STATE / "class.jsonl"
+    answers.parent.mkdir(mode=0o700, exist_ok=True)
+    answers.write_bytes(b"")
+    return {CLASS: "1", "LABKIT_THEME": "stage", "LABKIT_GATE": gate, "LABKIT_PROGRESS": str(answers)}
 
 
 def surroundings() -> dict[str, str]:

@@ -22,13 +22,13 @@ _OPTIONS = (
 )
 
 
-def main(port: int) -> int:
-    """Run it, in this process. Raises LabError where there is nothing to run, or nothing to show."""
+def main(port: int, gate: str = "") -> int:
+    """Run it, in this process; with `gate`, ``on`` or ``off``, for a class. Raises LabError where it cannot."""
     if not (NOTEBOOKS / "traces").is_dir():
         raise LabError(f"there are no recorded lessons in {NOTEBOOKS}", look="a clone of labkit has them")
     if importlib.util.find_spec("jupyterlab") is None:
         raise LabError("JupyterLab is not installed for this Python", look=f"{sys.executable} -m pip install -e .")
-    become(jupyter.surroundings() | {"LABKIT_BACKEND": "replay"})
+    become(jupyter.surroundings() | (jupyter.classroom(gate) if gate else {}) | {"LABKIT_BACKEND": "replay"})
     server = jupyter.server([*jupyter.options(port), *_OPTIONS])
     print("The lessons are shown as they were recorded; nothing is live. Ctrl-C ends JupyterLab.")
     print(jupyter.address(server.port, server.identity_provider.token), flush=True)

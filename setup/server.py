@@ -1,6 +1,6 @@
 """Start, find and stop the JupyterLab of this checkout. Standard library only.
 
-    python setup/server.py start PORT | address | stop
+    python setup/server.py start PORT [--class on|off] | address | stop
     python setup/server.py serve PORT ADDRESS | wait        for systemd: see vm/labkit.service.in
 
 The server is known by pid, start time and boot id, written to `.lab/server.json`; never by its name.
@@ -36,11 +36,19 @@ PATIENCE = 60.0
 A_SERVICES_PATIENCE = 300.0  # a machine in software emulation takes its time
 
 
-def start(first_port: int) -> None:
-    """Start the server unless it runs, and return when it answers."""
+def start(first_port: int, gate: str = "") -> None:
+    """Start the server unless it runs, and return when it answers.
+
+    With `gate`, ``on`` or ``off``, it is started for a class: always anew, with a fresh book of answers. One that runs
+    for a class is not taken over by an ordinary start: its answers are nobody's.
+    """
     known = load()
-    if known and answers(known, patience=5.0):
+    if known and not gate and not known.get("class") and answers(known, patience=5.0):
         return
+    if known and (gate or known.get("class")):
+        print("the JupyterLab that ran is stopped, with its kernels", file=sys.stderr)
+    if gate:
+        os.environ.update(jupyter.classroom(gate))
     stop()
     for _ in range(TRIES):  # somebody may take the port between our look and the server's bind
         server = launch(free_port(first_port))
@@ -88,6 +96,7 @@ def write_down(pid: int, port: int) -> dict[str, Any]:
     """Who the server is, so that `address` and `stop` find it."""
     token = jupyter.TOKEN.read_text()
     server = {"pid": pid, "born": born(pid), "boot": boot(), "port": port, "token": token}
+    server["class"] = bool(os.environ.get(jupyter.CLASS))
     fresh = FILE.with_suffix(".new")
     fresh.touch(mode=0o600)
     fresh.write_text(json.dumps(server))
@@ -196,8 +205,12 @@ def main() -> None:
     match sys.argv[1:]:
         case ["start", port]:
             start(int(port))
+        case ["start", port, "--class", "on" | "off" as gate]:
+            start(int(port), gate)
         case ["address"]:
             server = load() or sys.exit("JupyterLab is not running; start it with ./lab up")
+            if server.get("class"):
+                print("for a class: theme stage, a fresh book of answers; ./lab up without --class is for yourself")
             print(jupyter.address(server["port"], server["token"]))
         case ["serve", port, address]:
             serve(int(port), address)

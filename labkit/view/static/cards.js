@@ -62,8 +62,7 @@ export default {
         if (first) voice.textContent = "looking …";
         model.send({ op, name });
       };
-      const kind = first ? "lp-button" : "lp-button lc-more";
-      return h("button", { class: kind, type: "button", id: `${me}-${op}${name.replace(" ", "")}`, click }, text);
+      return h("button", { class: "lp-button", type: "button", id: `${me}-${op}${name.replace(" ", "")}`, click }, text);
     }
 
     /** One question: its choices or a line, and below what came of the answer. */

@@ -65,7 +65,7 @@ function words(line) {
 /** What changed, under the name of the probe that saw it. */
 export function changesColumn(step) {
   if (step.is === "asked") {
-    return column("changes", "What changes", null, h("p", { class: "lp-none" }, "Not shown until you have answered."));
+    return column("changes", "What changes", null, h("p", { class: "lp-none" }, "Not shown until you have answered and pressed Next."));
   }
   if (step.is === "coming") {
     const probes = h("strong", {}, step.probes.join(", "));
