@@ -45,14 +45,14 @@ def start(first_port: int, gate: str = "") -> None:
     known = load()
     if known and not gate and not known.get("class") and answers(known, patience=5.0):
         return
-    if known and (gate or known.get("class")):
-        print("the JupyterLab that ran is stopped, with its kernels", file=sys.stderr)
+    other = bool(known and (gate or known.get("class")))
     if gate:
         os.environ.update(jupyter.classroom(gate))
     stop()
     for _ in range(TRIES):  # somebody may take the port between our look and the server's bind
         server = launch(free_port(first_port))
         if answers(server, patience=PATIENCE):
+            keep(server | {"replaced": other})
             return
         first_port = int(server["port"]) + 1
         stop()
@@ -97,6 +97,11 @@ def write_down(pid: int, port: int) -> dict[str, Any]:
     token = jupyter.TOKEN.read_text()
     server = {"pid": pid, "born": born(pid), "boot": boot(), "port": port, "token": token}
     server["class"] = bool(os.environ.get(jupyter.CLASS))
+    return keep(server)
+
+
+def keep(server: dict[str, Any]) -> dict[str, Any]:
+    """Write down what is known of the server."""
     fresh = FILE.with_suffix(".new")
     fresh.touch(mode=0o600)
     fresh.write_text(json.dumps(server))
@@ -209,6 +214,8 @@ def main() -> None:
             start(int(port), gate)
         case ["address"]:
             server = load() or sys.exit("JupyterLab is not running; start it with ./lab up")
+            if server.get("replaced"):
+                print("the JupyterLab that ran before is stopped, with its kernels")
             if server.get("class"):
                 print("for a class: theme stage, a fresh book of answers; ./lab up without --class is for yourself")
             print(jupyter.address(server["port"], server["token"]))
