@@ -63,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--replay", action="store_true", required=True, help="nothing is live (for that: ./lab up)")
     up.add_argument("--port", type=int, default=8888, help="the first port to try (8888)")
     up.add_argument("--work", default="", metavar="DIR", help="where your copies of the lessons are: ~/labkit")
+    up.add_argument("--class", dest="gate", choices=("on", "off"), default="", metavar="on|off",
+                    help="for a projector, with a fresh book of answers; on: the player waits for them")  # fmt: skip
     up.set_defaults(command=_up)
 
     copy = commands.add_parser("copy", help="bring your copies of the lessons up to date, for a Jupyter of your own")
@@ -118,7 +120,7 @@ def _top(args: argparse.Namespace) -> int:
 def _up(args: argparse.Namespace) -> int:
     from labkit.up import main as up
 
-    return up(args.port, args.work)
+    return up(args.port, args.work, args.gate)
 
 
 def _copy(args: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@
     ├── ImageError           no such image or root file system
     ├── ReplayError          the recording does not hold what was asked of it
     └── LearnError           a question, check, fault or quiz that is declared or used wrongly
+        └── QuestionOpen     the walk stands before a step whose prediction has not been made
 
 Each says what happened in its first line, then ``likely`` (the usual cause) and ``look`` (where to look
 or what to do next). Nothing is swallowed, and nothing is printed and carried on.
@@ -88,6 +89,18 @@ class ReplayError(LabError):
 
 class LearnError(LabError):
     """A question, check, fault or quiz that is declared or used wrongly."""
+
+
+class QuestionOpen(LearnError):
+    """The walk stands before a step whose prediction has not been made; nothing went wrong.
+
+    `asked` shows the question, and in a notebook takes the answer: there it is displayed in place of a traceback
+    (`labkit.view.asking`).
+    """
+
+    def __init__(self, message: str, *, asked: object, look: str | None = None) -> None:
+        super().__init__(message, look=look)
+        self.asked = asked
 
 
 def errno_name(number: int) -> str:

@@ -37,6 +37,7 @@ FIRST = {
     "first.jupyterlab-workspace": "lab/workspaces/default-37a8.jupyterlab-workspace",  # its name for `default`
 }
 WORK = STATE / "work"  # names the directory with the student's copies
+CLASS = "LABKIT_CLASS"  #: set in the environment of a JupyterLab that was started for a class
 
 
 def options(port: int, work: Path) -> list[str]:
@@ -73,6 +74,18 @@ def spare_the_grammar() -> None:
 def address(port: int, token: str) -> str:
     """What a student opens."""
     return f"http://127.0.0.1:{port}/lab/tree/index.md?token={token}"
+
+
+def classroom(gate: str) -> dict[str, str]:
+    """The variables of a JupyterLab for a class, with the gate ``on`` or ``off``; its book of answers is made empty.
+
+    A machine on which the lesson was rehearsed would not ask: what was answered is not asked again. So a class has a
+    book of its own, and each start begins a new one.
+    """
+    answers = STATE / "class.jsonl"
+    answers.parent.mkdir(mode=0o700, exist_ok=True)
+    answers.write_bytes(b"")
+    return {CLASS: "1", "LABKIT_THEME": "stage", "LABKIT_GATE": gate, "LABKIT_PROGRESS": str(answers)}
 
 
 def surroundings() -> dict[str, str]:

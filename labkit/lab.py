@@ -18,7 +18,7 @@ import atexit
 import contextlib
 import os
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labkit.cgroups.hold import Held
@@ -80,6 +80,7 @@ class Lab(Closing, Shown):
         self._owner = os.getpid()
         self._touched = False
         self._attached = Attached(self.backend)
+        self._followers: list[weakref.WeakMethod[Callable[[], None]]] = []
         self.engine = Engine(self)
         self.plans = Plans(self.engine, self._attached.given)
         try:
@@ -251,6 +252,14 @@ class Lab(Closing, Shown):
         self._attached.clear()
         self._touched = False
         self.snapshot()
+        self._followers = [follower for follower in self._followers if follower() is not None]
+        for follower in self._followers:
+            if method := follower():
+                method()
+
+    def on_reset(self, method: Callable[[], None]) -> None:
+        """Call this bound method after each reset, as long as its object lives."""
+        self._followers.append(weakref.WeakMethod(method))
 
     def touched(self) -> None:
         """Something is about to be done in this lab host."""

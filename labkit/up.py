@@ -22,17 +22,17 @@ _OPTIONS = (
 )
 
 
-def main(port: int, work: str = "") -> int:
+def main(port: int, work: str = "", gate: str = "") -> int:
     """Run it, in this process, on the copies in the directory `work`, or in the one that was served last.
 
-    Raises LabError where there is nothing to run, or nothing to show.
+    With `gate`, ``on`` or ``off``, it is for a class. Raises LabError where there is nothing to run, or to show.
     """
     if not (NOTEBOOKS / "traces").is_dir():
         raise LabError(f"there are no recorded lessons in {NOTEBOOKS}", look="a clone of labkit has them")
     if importlib.util.find_spec("jupyterlab") is None:
         raise LabError("JupyterLab is not installed for this Python", look=f"{sys.executable} -m pip install -e .")
     directory = served.bring(work)
-    become(jupyter.surroundings() | {"LABKIT_BACKEND": "replay"})
+    become(jupyter.surroundings() | (jupyter.classroom(gate) if gate else {}) | {"LABKIT_BACKEND": "replay"})
     server = jupyter.server([*jupyter.options(port, directory), *_OPTIONS])
     print("The lessons are shown as they were recorded; nothing is live. Ctrl-C ends JupyterLab.")
     print(jupyter.address(server.port, server.identity_provider.token), flush=True)

@@ -1,7 +1,8 @@
 """Start, find and stop the JupyterLab of this checkout. Standard library only.
 
     python setup/server.py copies [DIRECTORY]               bring the student's copies there up to date
-    python setup/server.py start PORT | address | stop      start serves what `copies` has brought
+    python setup/server.py start PORT [--class on|off]      serve what `copies` has brought
+    python setup/server.py address | stop
     python setup/server.py serve PORT ADDRESS | wait        for systemd: see vm/labkit.service.in
 
 The server is known by pid, start time and boot id, written to `server.json` in the state directory; never by its name.
@@ -52,15 +53,23 @@ def copies(directory: str) -> None:
         sys.exit(f"lab: {error}")
 
 
-def start(first_port: int) -> None:
-    """Start the server unless it runs, and return when it answers."""
+def start(first_port: int, gate: str = "") -> None:
+    """Start the server unless it runs, and return when it answers.
+
+    With `gate`, ``on`` or ``off``, it is started for a class: always anew, with a fresh book of answers. One that runs
+    for a class is not taken over by an ordinary start: its answers are nobody's.
+    """
     known = load()
-    if known and answers(known, patience=5.0):
+    if known and not gate and not known.get("class") and answers(known, patience=5.0):
         return
+    other = bool(known and (gate or known.get("class")))
+    if gate:
+        os.environ.update(jupyter.classroom(gate))
     stop()
     for _ in range(TRIES):  # somebody may take the port between our look and the server's bind
         server = launch(free_port(first_port))
         if answers(server, patience=PATIENCE):
+            keep(server | {"replaced": other})
             return
         first_port = int(server["port"]) + 1
         stop()
@@ -111,10 +120,13 @@ def write_down(pid: int, port: int) -> dict[str, Any]:
     token = jupyter.TOKEN.read_text()
     server = {"pid": pid, "born": born(pid), "boot": boot(), "port": port, "token": token}
     server["work"] = str(work())
-    fresh = FILE.with_suffix(".new")
-    fresh.touch(mode=0o600)
-    fresh.write_text(json.dumps(server))
-    fresh.replace(FILE)
+    server["class"] = bool(os.environ.get(jupyter.CLASS))
+    return keep(server)
+
+
+def keep(server: dict[str, Any]) -> dict[str, Any]:
+    """Write down what is known of the server."""
+    jupyter.keep(FILE, json.dumps(server))
     return server
 
 
@@ -223,8 +235,14 @@ def main() -> None:
             copies(directory)
         case ["start", port]:
             start(int(port))
+        case ["start", port, "--class", "on" | "off" as gate]:
+            start(int(port), gate)
         case ["address"]:
             server = load() or sys.exit("JupyterLab is not running; start it with ./lab up")
+            if server.get("replaced"):
+                print("the JupyterLab that ran before is stopped, with its kernels")
+            if server.get("class"):
+                print("for a class: theme stage, a fresh book of answers; ./lab up without --class is for yourself")
             print(jupyter.address(server["port"], server["token"]))
         case ["serve", port, address]:
             serve(int(port), address)

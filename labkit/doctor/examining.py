@@ -18,7 +18,7 @@ def checks(*, in_class: bool = False) -> Iterator[tuple[str, tuple[Check, ...]]]
         yield "the machine", (kernel.elsewhere, room.disk, clock.clock)
         yield "the notebook", (software.jupyter, software.widgets, fonts.fonts)
         if in_class:
-            yield "the class", (hall.theme, hall.offline)
+            yield "the class", (hall.theme, hall.answers, hall.offline)
         return
     from labkit.doctor import features, leftovers, network, security, stores, virtual, way
 
@@ -29,7 +29,7 @@ def checks(*, in_class: bool = False) -> Iterator[tuple[str, tuple[Check, ...]]]
     yield "the notebook", (software.jupyter, software.widgets, stores.images, stores.manual, fonts.fonts)
     yield "what dead labs left", (leftovers.leftovers,)
     if in_class:
-        yield "the class", (hall.reset, hall.theme, hall.offline)
+        yield "the class", (hall.reset, hall.theme, hall.answers, hall.offline)
 
 
 def examine(*, in_class: bool = False) -> Report:

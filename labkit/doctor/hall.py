@@ -1,4 +1,4 @@
-"""Five minutes before the class: how fast a reset is, whether the hall can read it, whether the wifi matters."""
+"""Five minutes before the class: how fast a reset is, whether the hall can read it, what it will be asked, the wifi."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from labkit.doctor.network import own_server
 from labkit.doctor.patient import LINUX, Patient, installed
 from labkit.errors import LabError
 from labkit.learn.needs import Need
+from labkit.learn.progress import Book
 
 CONTAINERS, ROUNDS = 3, 3
 SLOW = 1.0
@@ -53,15 +54,36 @@ def reset(patient: Patient) -> Iterator[Finding]:
 
 def theme(patient: Patient) -> Iterator[Finding]:
     """The theme in which the running JupyterLab, else this terminal, would show its pictures."""
-    pid = own_server()
-    name = (_environment(pid) if pid else os.environ).get("LABKIT_THEME") or "normal"
-    where = "JupyterLab runs with" if pid else "JupyterLab would start with"
+    where, variables = _running()
+    name = variables.get("LABKIT_THEME") or "normal"
     small = name != "stage"
     yield Finding(
         about="theme", says=f"{where} the theme {name}" + (": 13 px, not for the last row" if small else ": 22 px"),
         likely="nobody has asked for the stage" if small else "", minor=True,
-        remedy='./lab down; LABKIT_THEME=stage ./lab up; or in a cell: theme.use("stage")' if small else "",
+        remedy='./lab up --class; or in a cell: theme.use("stage")' if small else "",
     )  # fmt: skip
+
+
+def answers(patient: Patient) -> Iterator[Finding]:
+    """Whether the questions of the class will be asked: what was answered while rehearsing is not asked again."""
+    where, variables = _running()
+    book = Book(variables.get("LABKIT_PROGRESS"))
+    said = len({record["id"] for record in book.records() if record["kind"] == "predict"})
+    waits = variables.get("LABKIT_GATE", "on")
+    about = f"{said} predictions are answered and will not be asked" if said else "no prediction is answered yet"
+    yield Finding(
+        about="answers", says=f"{where} the gate {waits}; {about}", minor=True,
+        likely="the lesson was rehearsed on this machine" if said else "",
+        remedy="./lab up --class has a book of answers of its own; or Ask again beside a verdict" if said else "",
+    )  # fmt: skip
+
+
+def _running() -> tuple[str, dict[str, str]]:
+    """The environment of the running JupyterLab, else of the one that would be started; and how to speak of it."""
+    pid = own_server()
+    if pid:
+        return "JupyterLab runs with", _environment(pid)
+    return "JupyterLab would start with", dict(os.environ)
 
 
 def offline(patient: Patient) -> Iterator[Finding]:

@@ -53,12 +53,12 @@ def hide(lab: Any, who: str) -> None:
 
 def clear(lab: Any, who: str) -> None:
     """Take back what `hide` has done, whether or not it was repaired."""
-    whole, held = lab.lacking.hold(Limits()), _uncounted(lab)
+    whole: Held = lab.lacking.hold(Limits())
     lab.take(Kill(target=who))
     lab.snapshot()  # looks until the dying have gone: kill(2) returns before, and the cgroups would be busy
     lab.take_all([RemoveCgroup(path=path) for path in whole.paths(who)])
-    if held.controllers:
-        lab.take(HandDown(path=ROOT, controllers=held.controllers, take_back=True))
+    if whole.controllers:
+        lab.take(HandDown(path=ROOT, controllers=whole.controllers, take_back=True))
 
 
 def memory_counted(facts: Snapshot, who: str) -> bool:

@@ -1,4 +1,4 @@
-"""An exercise: a task, several right ways to do it, and a hint for each usual wrong one.
+"""An exercise: a task, several right ways to do it, a hint for each usual wrong one, and a model answer.
 
 What counts is the state of the kernel, not the code that led there: the predicates of a check get a
 `Snapshot` of facts that the supervisor read. `labkit.learn.seen` holds what predicates are made of.
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from labkit.errors import LearnError
-from labkit.learn import answers
+from labkit.learn import answers, solution
 from labkit.learn.progress import Book, book
+from labkit.learn.trial import Trial
+from labkit.learn.verdict import Verdict
 from labkit.steps.display import Shown
 from labkit.steps.fact import PROBES
 from labkit.steps.snapshot import Snapshot
@@ -23,33 +25,15 @@ if TYPE_CHECKING:
 Predicate = Callable[[Snapshot], bool]
 
 
-@dataclass(frozen=True)
-class Verdict(Shown):
-    """What the judge says. `way` names the right way that was recognised; `judge` is who looked."""
-
-    id: str
-    solved: bool
-    way: str = ""
-    hint: str = ""
-    judge: str = "notebook"
-    note: str = ""
-
-    def __bool__(self) -> bool:
-        return self.solved
-
-    def __str__(self) -> str:
-        second = f"  your way: {self.way}" if self.solved else f"  hint: {self.hint}"
-        lines = [f"{self.id}: {'solved' if self.solved else 'not yet'}", second]
-        return "\n".join([*lines, f"  note: {self.note}"] if self.note else lines)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Check(Shown):
     """A task that the kernel marks.
 
     `accept` holds ``(name of the way, predicate)``, at least two; the first that is true has solved it.
-    `hints` holds ``(predicate, hint)``, at least three; the first that is true is shown, else `otherwise`.
-    `probes` are the facts that are read (all of them unless said). `model` is one right way, for CI.
+    `hints` holds ``(predicate, hint)``, at least three; the first that is true is hint 1, else `otherwise`.
+    `second_hint` says more, whatever the state. `model` is one right way, as Python that the student could have
+    typed: with its own imports, and from a fresh lab host on. `probes` are the facts that are read (all of them
+    unless said).
     """
 
     id: str
@@ -58,7 +42,8 @@ class Check(Shown):
     hints: Sequence[tuple[Predicate, str]]
     otherwise: str = "nothing that this task asks for is there yet; read the task again and look at lab.facts(…)"
     probes: Sequence[str] = PROBES
-    model: Callable[[Any], object] | None = None
+    second_hint: str = ""
+    model: str = ""
 
     def __post_init__(self) -> None:
         subject = f"check {self.id}"
@@ -75,6 +60,13 @@ class Check(Shown):
                 look="hints=[(predicate, hint), …]: three different ones or more",
             )
         check_probes(subject, self.probes)
+        if self.model:
+            solution.check_code(f"{subject}: model", self.model)
+
+    @property
+    def model_answer(self) -> str:
+        """The model, as it is shown."""
+        return solution.tidy(self.model)
 
     def judge(self, facts: Snapshot) -> Verdict:
         """The verdict on a snapshot: pure, the same wherever it is computed."""
@@ -86,47 +78,40 @@ class Check(Shown):
                 return Verdict(self.id, False, hint=hint)
         return Verdict(self.id, False, hint=self.otherwise)
 
-    def run(self, lab: LabLike, *, book: Book = book) -> Verdict:
-        """Have the lab judged as it is now, and write down the outcome."""
-        from labkit.learn.judging import judge
+    def pose(self, lab: LabLike, *, hint: int = 0, answer: bool = False, book: Book = book) -> Posed:
+        """Set the exercise in this lab and grade it at once; in a notebook a card with buttons.
 
-        return judge(self, lab, kind="check", book=book)
+        The verdict comes without help. ``hint=1`` adds the hint for the state that was seen, ``hint=2`` the one that
+        says more, ``answer=True`` the model answer.
+        """
+        posed = Posed(self, lab, book)
+        posed.check(hint=hint, answer=answer)
+        return posed
 
-    def pose(self, lab: LabLike, *, book: Book = book) -> Posed:
-        """The exercise in this lab, to be shown: the task, and in a notebook a Check button."""
-        return Posed(self, lab, book)
+    def run(self, lab: LabLike, *, hint: int = 0, answer: bool = False, book: Book = book) -> Verdict:
+        """The same, and only the verdict."""
+        return Posed(self, lab, book).check(hint=hint, answer=answer)
 
     def solve(self, lab: LabLike) -> None:
-        """Take the model way. For CI, and for who has tried."""
-        if self.model is None:
-            raise LearnError(f"check {self.id} declares no model solution", look="model=lambda lab: …")
-        self.model(lab)
+        """Take the model way. For CI, and for a student who has tried."""
+        if not self.model:
+            raise LearnError(f"check {self.id} declares no model answer", look='model="""…"""')
+        solution.run(self.model_answer, lab, self.id)
 
     def __str__(self) -> str:
         return f"exercise {self.id}: {self.task}"
 
 
-class Posed(Shown):
-    """An exercise that a lab is asked to solve. `last` is the latest verdict."""
+class Posed(Trial):
+    """An exercise that a lab is asked to solve."""
 
-    def __init__(self, task: Check, lab: LabLike, book: Book) -> None:
-        self.task, self.lab, self._book = task, lab, book
-        self.last: Verdict | None = None
-        self._listeners: list[Callable[[], None]] = []
-
-    def check(self) -> Verdict:
-        """Have the lab judged as it is now."""
-        self.last = self.task.run(self.lab, book=self._book)
-        for listener in self._listeners:
-            listener()
-        return self.last
-
-    def on_change(self, listener: Callable[[], None]) -> None:
-        """Call `listener` when there is a new verdict."""
-        self._listeners.append(listener)
+    def __init__(self, check: Check, lab: LabLike, book: Book) -> None:
+        super().__init__(check, lab, book)
+        self.exercise = check
 
     def __str__(self) -> str:
-        return f"{self.task}\n  {self.last}" if self.last else str(self.task)
+        lines = [f"exercise {self.exercise.id}: {self.state}", f"task: {self.exercise.task}", *self.details()]
+        return "\n  ".join(lines)
 
 
 def check_probes(subject: str, probes: Sequence[str]) -> None:

@@ -86,6 +86,10 @@ class Lesson(Shown):
             lacking.append("a planted fault")
         if self.quiz is None:
             lacking.append("a quiz")
+        tasks: tuple[Check | Fault, ...] = (*self.checks, *self.faults)
+        for task in tasks:
+            lacking += [f"a second hint for {task.id}"] * (not task.second_hint)
+            lacking += [f"a model answer to {task.id}"] * (not task.model_answer)
         return tuple(lacking)
 
     def __str__(self) -> str:

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import LearnError
-from labkit.learn import answers
-from labkit.learn.check import Predicate, Verdict, check_probes, holds
+from labkit.learn import answers, solution
+from labkit.learn.check import Predicate, check_probes, holds
 from labkit.learn.progress import Book, book
+from labkit.learn.trial import Trial
+from labkit.learn.verdict import Verdict
 from labkit.steps.display import Shown
 from labkit.steps.fact import PROBES
 from labkit.steps.plan import Plan
@@ -31,10 +33,10 @@ if TYPE_CHECKING:
 class Fault(Shown):
     """Break something; say only what it looks like.
 
-    `breaks` is a plan, steps, or a function of the lab. `mends` is the model repair in the same forms;
-    without it the planted steps are taken back one by one; where a scene stays after the repair, `clears` takes it
-    away. `tools` are the lines to look with, `hints`
-    ``(predicate, hint)`` for usual wrong repairs, `hint` what helps when nothing of that fits.
+    `breaks` is a plan, steps, or a function of the lab. `mends` is the model answer, as Python that the student could
+    have typed; without it there is none, and `repair` takes the planted steps back one by one. Where a scene stays
+    after the repair, `clears` takes it away. `tools` are the lines to look with, `hints` ``(predicate, hint)`` for
+    usual wrong repairs, `hint` what helps when nothing of that fits, `second_hint` what says more.
     """
 
     id: str
@@ -44,7 +46,8 @@ class Fault(Shown):
     tools: Sequence[str]
     hint: str
     hints: Sequence[tuple[Predicate, str]] = ()
-    mends: Act | None = None
+    second_hint: str = ""
+    mends: str = ""
     clears: Act | None = None
     why: str = ""
     probes: Sequence[str] = PROBES
@@ -58,11 +61,15 @@ class Fault(Shown):
         check_probes(subject, self.probes)
         if not self.tools:
             raise LearnError(f"{subject} names no tools to find it with", look="tools=[\"print(lab.facts('mounts'))\"]")
-        if callable(self.breaks) and self.mends is None:
-            raise LearnError(
-                f"{subject} is planted by a function and has no model repair",
-                look="mends=[steps] or mends=lambda lab: …",
-            )
+        if callable(self.breaks) and not self.mends:
+            raise LearnError(f"{subject} is planted by a function and has no model repair", look='mends="""…"""')
+        if self.mends:
+            solution.check_code(f"{subject}: mends", self.mends)
+
+    @property
+    def model_answer(self) -> str:
+        """The model repair, as it is shown."""
+        return solution.tidy(self.mends)
 
     def plant(self, lab: LabLike, *, book: Book = book) -> Planted:
         """Plant it. Raises LearnError if it is planted in this lab already, or could not be taken back."""
@@ -70,16 +77,15 @@ class Fault(Shown):
         old = known.get(self.id)
         if old is not None and old.open:
             raise LearnError(f"{self.id} is planted in this lab already", look="lab.reset(), then plant it again")
-        made = Planted(self, lab, _act(self, lab), lab.generation, book)
-        known[self.id] = made
+        known[self.id] = made = Planted(self, lab, _act(self, lab), book)
         return made
 
-    def check(self, lab: LabLike) -> Verdict:
+    def check(self, lab: LabLike, *, hint: int = 0, answer: bool = False) -> Verdict:
         """Is it repaired? Raises LearnError if it was never planted in this lab."""
-        return self._in(lab).check()
+        return self._in(lab).check(hint=hint, answer=answer)
 
     def repair(self, lab: LabLike) -> None:
-        """The model repair: afterwards the lab is as it was before planting. For CI, and for who has tried."""
+        """The model repair; with `clear` the lab is as before planting. For CI, and for a student who has tried."""
         self._in(lab).repair()
 
     def clear(self, lab: LabLike) -> None:
@@ -107,62 +113,51 @@ class Fault(Shown):
         return "\n".join([f"{self.id}: something is wrong", f"  symptom: {self.symptom}", "  look with:", *tools])
 
 
-class Planted(Shown):
+class Planted(Trial):
     """A fault in a lab. Shows the symptom; checks and repairs."""
 
-    def __init__(self, fault: Fault, lab: LabLike, inverses: tuple[Step, ...], generation: int, book: Book) -> None:
-        self.fault, self._lab, self._inverses, self._book = fault, weakref.ref(lab), inverses, book
-        self.generation = generation
-        self.repaired = False
-        self.last: Verdict | None = None
-        self._listeners: list[Callable[[], None]] = []
+    kind = "fault"
 
-    @property
-    def lab(self) -> LabLike:
-        """The lab that it is in. Raises LearnError when that is gone."""
-        lab = self._lab()
-        if lab is None:
-            raise LearnError(f"the lab in which {self.fault.id} was planted is gone", look="plant it in a new Lab()")
-        return lab
+    def __init__(self, fault: Fault, lab: LabLike, inverses: tuple[Step, ...], book: Book) -> None:
+        super().__init__(fault, lab, book)
+        self.fault, self._inverses = fault, inverses
+        self.repaired = False
 
     @property
     def open(self) -> bool:
         """Whether it is still there to be found: neither repaired nor thrown away with its lab host."""
-        lab = self._lab()
-        return lab is not None and lab.generation == self.generation and not self.repaired
-
-    def check(self) -> Verdict:
-        """Is it repaired? Written down in the progress."""
-        self.last = self._verdict()
-        self.repaired = self.repaired or self.last.solved
-        for listener in self._listeners:
-            listener()
-        return self.last
+        return not self.was_reset and not self.repaired
 
     def _verdict(self) -> Verdict:
-        from labkit.learn.judging import judge
-
-        if self.lab.generation != self.generation:
-            hint = "a fresh lab host has no fault, and nobody has found it; plant it again"
-            return Verdict(self.fault.id, False, hint=hint)
-        return judge(self.fault, self.lab, kind="fault", book=self._book)
-
-    def on_change(self, listener: Callable[[], None]) -> None:
-        """Call `listener` when there is a new verdict."""
-        self._listeners.append(listener)
+        if self.was_reset:
+            note = "the lab was reset: a fresh lab host has no fault, and nobody has found it; plant it again"
+            return Verdict(self.fault.id, False, note=note)
+        verdict = super()._verdict()
+        self.repaired = self.repaired or verdict.solved
+        return verdict
 
     def repair(self) -> None:
-        """The model repair: afterwards the lab is as it was before planting."""
+        """The model repair; with `clear` the lab is as it was before planting."""
         if not self.open:
             raise LearnError(f"{self.fault.id} is not there any more", look="fault.plant(lab)")
-        if self.fault.mends is None:
+        if self.fault.mends:
+            solution.run(self.fault.model_answer, self.lab, self.fault.id)
+        else:
             for step in self._inverses:
                 self.lab.take(step)
-        else:
-            _run(self.fault.mends, self.lab)
+
+    def plant_again(self) -> None:
+        """Plant it once more, in a fresh lab host."""
+        lab = self.lab
+        lab.fresh()
+        self._inverses = _act(self.fault, lab)
+        self.generation, self.repaired, self.last = lab.generation, False, None
+        _planted.setdefault(lab, {})[self.fault.id] = self
+        self._changed()
 
     def __str__(self) -> str:
-        return f"{self.fault}\n  then: fault.check(lab)"
+        then = "plant it again" if self.was_reset else "fault.check(lab)"
+        return "\n  ".join([str(self.fault), *self.details(), f"then: {then}"])
 
 
 _planted: weakref.WeakKeyDictionary[LabLike, dict[str, Planted]] = weakref.WeakKeyDictionary()
@@ -177,7 +172,7 @@ def _act(fault: Fault, lab: LabLike) -> tuple[Step, ...]:
     try:
         for step in _steps(fault.breaks, lab):
             inverse = step.undo(lab.snapshot(*step.probes))
-            if inverse is None and fault.mends is None:
+            if inverse is None and not fault.mends:
                 raise LearnError(
                     f"fault {fault.id}: {step.title} cannot be taken back: {step.no_way_back}",
                     look="give the fault a mends=",

@@ -1,18 +1,21 @@
 """The gate of a walk: Next waits until the question before it is answered.
 
 `attach` puts a gate on a walk. The gate reads the walk's plan to know where its questions stand and
-the walk's trace to know what was right, so a walk that goes back and on again is judged again. An
-instructor opens all gates with ``learn.gate(False)``, a machine with ``LABKIT_GATE=off``: questions
+the walk's trace to know what was right, so a walk that goes back and on again is judged again. A
+question that was answered stays answered, also in tomorrow's walk; `Gate.ask_again` asks it once more.
+
+An instructor opens all gates with ``learn.gate(False)``, a machine with ``LABKIT_GATE=off``: questions
 can still be answered then, and are answered by the trace, but nothing waits.
 """
 
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from labkit.errors import LearnError
+from labkit.errors import LearnError, QuestionOpen
 from labkit.learn import answers
 from labkit.learn.predict import Feedback, Predict
 from labkit.learn.progress import Book, book
@@ -23,12 +26,15 @@ from labkit.steps.walk import Gate as Asks
 
 _OFF = ("off", "0", "no", "false")
 _instructor: list[bool] = []
+_gates: weakref.WeakSet[Gate] = weakref.WeakSet()
 
 
 def gate(closed: bool | None = None) -> bool:
     """Whether Next waits for predictions here. ``gate(False)`` opens all gates, ``gate(True)`` closes them again."""
     if closed is not None:
         _instructor[:] = [closed]
+        for each in list(_gates):
+            each.changed()
     return _instructor[0] if _instructor else os.environ.get("LABKIT_GATE", "on").strip().casefold() not in _OFF
 
 
@@ -43,6 +49,9 @@ class Walking(Protocol):
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call `listener` when position or trace have changed."""
 
+    def goto(self, position: int, /) -> object:
+        """Go to where `position` steps have been taken."""
+
 
 def attach(walk: Walking, predictions: Iterable[Predict], *, book: Book = book) -> Gate:
     """Put the questions before the walk's steps; returns the gate, which is also ``walk.gate``."""
@@ -53,7 +62,7 @@ def attach(walk: Walking, predictions: Iterable[Predict], *, book: Book = book) 
 
 
 class Gate(Shown):
-    """The predictions of one walk. Called with a position, it refuses (LearnError) while a question there is open."""
+    """The predictions of one walk. Called with a position, it refuses (QuestionOpen) while a question there is open."""
 
     def __init__(self, walk: Walking, predictions: Iterable[Predict], *, book: Book = book) -> None:
         self.walk, self.book = walk, book
@@ -65,6 +74,7 @@ class Gate(Shown):
             raise LearnError(
                 "two predictions of this walk have the same id", look=answers.names([p.id for p in self.predictions])
             )
+        _gates.add(self)
 
     def _check(self, prediction: Predict) -> None:
         asked, settled = prediction.place(self.walk.plan), prediction.settled_at(self.walk.plan)
@@ -81,12 +91,12 @@ class Gate(Shown):
             )
 
     def __call__(self, position: int) -> None:
-        """Refuse while a question before the step at `position` is open. Raises LearnError with the question."""
+        """Refuse while a question before the step at `position` is open. Raises QuestionOpen with the question."""
         question = self.question(position)
         if question is not None and gate():
-            raise LearnError(
-                f"step {position + 1} waits for your prediction: {question.ask}",
-                look=f"walk.answer(…) with {answers.offered(question.choices)}",
+            asked = Asked(self, question)
+            raise QuestionOpen(
+                asked.title, look=f"walk.answer(…) with {answers.offered(question.choices)}", asked=asked
             )
 
     def questions(self, position: int) -> tuple[Predict, ...]:
@@ -96,11 +106,13 @@ class Gate(Shown):
     def question(self, position: int | None = None) -> Predict | None:
         """The first open question before the step at `position` (None: where the walk stands)."""
         where = self.walk.position if position is None else position
+        if position is None and len(self.walk.trace) > where:
+            return None
         return next((p for p in self.questions(where) if not self.said(p)), None)
 
     def said(self, question: Predict) -> str:
         """What was last answered, in this walk or before a restart; empty if nothing fitting."""
-        record = self.book.last(question.id, "predict")
+        record = self.book.current(question.id, "predict")
         try:
             return question.pick(record["said"]) if record else ""
         except (LearnError, KeyError):  # the lesson was edited since
@@ -116,8 +128,20 @@ class Gate(Shown):
             raise LearnError(f"the kernel has answered already: {question.ask}", look="walk.back(), then predict")
         choice = question.pick(value)
         self.book.add("predict", question.id, said=choice)
-        self._changed()
+        self.changed()
         return choice
+
+    def ask_again(self, identity: str) -> None:
+        """Ask the question with this id once more: the walk goes back to before its step, the answer counts no longer.
+
+        What was written down stays: the progress counts a prediction as it was first made. Raises LearnError.
+        """
+        question = self._asked(identity)
+        place = question.place(self.walk.plan)
+        self.book.add("again", question.id)
+        if place is not None and len(self.walk.trace) > place:
+            self.walk.goto(place)
+        self.changed()
 
     def _asked(self, where: int | str | None) -> Predict:
         if isinstance(where, str):
@@ -142,6 +166,13 @@ class Gate(Shown):
             return None
         return Feedback(question, self.said(question), question.truth(self.walk.trace.taken[index]))
 
+    def outcome(self, question: Predict) -> Feedback | None:
+        """How it turned out in this walk; before its step, how it turned out when it was answered, if it was."""
+        record = self.book.current(question.id, "predict") or {}
+        said = self.said(question)
+        before = Feedback(question, said, str(record["truth"])) if said and "truth" in record else None
+        return self.judged(question) or before
+
     @property
     def feedback(self) -> tuple[Feedback, ...]:
         """What the step taken last says to the predictions about it."""
@@ -152,16 +183,17 @@ class Gate(Shown):
     def settle(self) -> None:
         """Write down how the answers to the step just taken turned out; the walk calls this when it changes."""
         for each in self.feedback:
-            last = self.book.last(each.question.id, "predict") or {}
+            last = self.book.current(each.question.id, "predict") or {}
             if each.said and "right" not in last:
                 self.book.add("predict", each.question.id, said=each.said, truth=each.truth, right=each.right)
-        self._changed()
+        self.changed()
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call `listener` when a question was answered or judged."""
         self._listeners.append(listener)
 
-    def _changed(self) -> None:
+    def changed(self) -> None:
+        """Tell the listeners."""
         for listener in self._listeners:
             listener()
 
@@ -175,3 +207,37 @@ class Gate(Shown):
             place = f"before step {index + 1:2}" if index is not None else "not in this plan"
             lines.append(f"  {place}  {prediction.ask}  ({state})")
         return "\n".join(lines)
+
+
+class Asked(Shown):
+    """A question that has stopped a cell, to be answered below it."""
+
+    def __init__(self, gate: Gate, question: Predict) -> None:
+        self.gate, self.question = gate, question
+        self.place = question.place(gate.walk.plan) or 0
+
+    @property
+    def title(self) -> str:
+        """What waits for what, in a line."""
+        return f"step {self.place + 1} waits for your prediction: {self.question.ask}"
+
+    @property
+    def said(self) -> str:
+        """What was answered; empty while the question is open."""
+        return self.gate.said(self.question)
+
+    def answer(self, value: object) -> str:
+        """Answer it; returns the choice taken. Raises LearnError for none of the choices."""
+        return self.gate.answer(self.question.id, value)
+
+    def ask_again(self) -> None:
+        """Ask it once more."""
+        self.gate.ask_again(self.question.id)
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when it was answered, or its step was taken."""
+        self.gate.on_change(listener)
+
+    def __str__(self) -> str:
+        answer = "walk.answer(…), then run this cell again"
+        return "\n  ".join([self.title, answers.offered(self.question.choices), answer])

@@ -14,14 +14,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from labkit.errors import LearnError
-from labkit.learn.check import Verdict
 from labkit.learn.progress import Book
+from labkit.learn.verdict import Task, Verdict
 from labkit.steps.call import Call
 from labkit.steps.naming import Naming
 from labkit.steps.plan import Plan
@@ -55,20 +55,11 @@ class LabLike(Protocol):
     def snapshot(self, *probes: str) -> Snapshot:
         """Look."""
 
+    def fresh(self) -> None:
+        """A fresh lab host, unless this one has not been used yet."""
 
-class Task(Protocol):
-    """What can be judged: a check, a fault."""
-
-    @property
-    def id(self) -> str:
-        """``lesson/name``."""
-
-    @property
-    def probes(self) -> Sequence[str]:
-        """The facts to be read."""
-
-    def judge(self, facts: Snapshot) -> Verdict:
-        """The verdict on these facts."""
+    def on_reset(self, method: Callable[[], None]) -> None:
+        """Call this bound method after each reset, as long as its object lives."""
 
 
 def judge(task: Task, lab: LabLike, *, kind: str, book: Book) -> Verdict:
@@ -121,4 +112,4 @@ def _ask_referee(identity: str, kind: str, run: str, names: dict[str, str], file
     if "broken" in reply:  # the lesson's own mistake: judging it here would make the same one
         message, likely, look = reply["broken"]
         raise LearnError(message, likely=likely, look=look)
-    return Verdict(**reply)
+    return Verdict(**reply | {"given": ()})

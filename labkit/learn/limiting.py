@@ -8,11 +8,11 @@ See: `labkit.learn.tenants` for what they are made of, `labkit.learn.lessons.nb0
 from __future__ import annotations
 
 from labkit.cgroups import Limits
-from labkit.cgroups.change import EnterCgroup, Freeze, HandDown, MakeThreaded
+from labkit.cgroups.change import EnterCgroup, Freeze, MakeThreaded
 from labkit.cgroups.make import MakeCgroup
-from labkit.cgroups.places import ROOT, ROOT_V1
+from labkit.cgroups.places import ROOT
 from labkit.learn.measuring import BUSY
-from labkit.learn.tenants import Holding, enter, limit, needed, place, tenant
+from labkit.learn.tenants import Holding, enter, limit, place, tenant
 from labkit.linux.constants import SIGTERM
 from labkit.namespaces.processes import Exec, Kill, Reap
 from labkit.namespaces.reading import ReadFile
@@ -106,11 +106,6 @@ def one_too_high(lab: Holding) -> None:
         lab.take_all([*own, *limit(lab, f"house/{who}", memory=None)])
 
 
-def down_to_the_bakery(lab: Holding) -> None:
-    """The same limit, where it was meant to be."""
-    lab.take_all([*limit(lab, "house", memory=None), *limit(lab, "house/bakery", memory="64M")])
-
-
 def not_handed_down(lab: Holding) -> None:
     """The bakery's cgroup in the house is one of version 2, and no controller reaches it."""
     inner, room = f"{ROOT}/house/bakery", Limits(memory="64M")
@@ -118,21 +113,6 @@ def not_handed_down(lab: Holding) -> None:
     lab.take_all([*place(lab, "house", room), MakeCgroup(path=inner), *born])
 
 
-def handed_down(lab: Holding) -> None:
-    """Version 2: the house hands the controller down. Version 1: the bakery gets its place in the controller's tree."""
-    tree = next(iter(needed(lab, Limits(memory="32M")).trees), "")
-    old = f"{ROOT_V1}/{tree}/house/bakery"
-    v1: list[Step] = [MakeCgroup(path=old), EnterCgroup(who="bakery", path=old)]
-    v2: list[Step] = [HandDown(path=f"{ROOT}/house", controllers=("memory",))]
-    lab.take_all([*(v1 if tree else v2), *limit(lab, "house/bakery", memory="32M")])
-
-
 def in_one_room(lab: Holding) -> None:
     """The till and the ads share a limit."""
     lab.take_all(_shared(lab))
-
-
-def rooms_of_their_own(lab: Holding) -> None:
-    """The ads get a smaller one, in which they can only hurt themselves."""
-    small = Limits(memory="16M", swap=0)
-    lab.take_all([*place(lab, "ads", small), *enter(lab, "ads", "ads", small)])

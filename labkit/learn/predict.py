@@ -12,6 +12,7 @@ from labkit.steps.display import Shown
 from labkit.steps.step import Step
 from labkit.steps.trace import Taken
 
+HIDEABLE = ("calls", "shell")
 Where = type[Step] | int | Callable[[Step], bool]
 
 
@@ -23,7 +24,8 @@ class Predict(Shown):
     it (from 1), or a function that recognises it. `answer` gets the step as it was taken (`Taken`: its
     calls, diff, facts before and after, error) and returns the right choice; nothing written here says
     which that is. `choices` are texts, or ``"number"``, or ``"text"``; with none given, yes or no.
-    `settled_by` names a later step if it takes until then to know.
+    `settled_by` names a later step if it takes until then to know. `hide` names what of the step is not shown while
+    the question stands before it, because it would tell the answer: ``"calls"``, ``"shell"``.
     """
 
     id: str
@@ -33,11 +35,14 @@ class Predict(Shown):
     why: str
     choices: answers.Choices = ("yes", "no")
     settled_by: Where | None = None
+    hide: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         answers.check_id(self.id, "prediction")
         answers.check_texts(f"prediction {self.id}", ask=self.ask, why=self.why)
         answers.check_choices(self.choices, f"prediction {self.id}")
+        if not {*self.hide} <= {*HIDEABLE}:
+            raise LearnError(f"prediction {self.id} hides {self.hide!r}", look=f"some of {answers.names(HIDEABLE)}")
         if not callable(self.answer):
             raise LearnError(
                 f"prediction {self.id}: the answer is written down: {self.answer!r}",

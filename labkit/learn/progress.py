@@ -92,6 +92,11 @@ class Book:
         """The latest record of it."""
         return next(iter(reversed(self.of(identity, kind))), None)
 
+    def current(self, identity: str, kind: str) -> Record | None:
+        """The latest record of it, unless it was to be asked again since."""
+        found = [record for record in self.of(identity) if record["kind"] in (kind, "again")]
+        return found[-1] if found and found[-1]["kind"] == kind else None
+
     def forget(self, lesson: str = "") -> None:
         """Begin a lesson (or everything) anew; what was written stays in the file and no longer counts."""
         self.add("forget", lesson)

@@ -161,9 +161,7 @@ class Sitting(Shown):
 
     def answer(self, number: int, said: object) -> Marked:
         """Answer question `number` by the choice's text or letter. Raises LearnError for another number or choice."""
-        if not (isinstance(number, int) and 1 <= number <= len(self.put)):
-            raise LearnError(f"there is no question {number}", look=f"1 to {len(self.put)}")
-        put = self.put[number - 1]
+        put = self._put(number)
         choice = answers.pick(said, put.choices, put.question.ask)
         marked = Marked(put.question.id, choice, put.right, put.question.why)
         self.marked[number] = marked
@@ -171,9 +169,15 @@ class Sitting(Shown):
             self.book.add(
                 "quiz", put.question.id, said=choice, truth=put.right, right=marked.right, of=self.quiz.lesson
             )
-        for listener in self._listeners:
-            listener()
+        self._changed()
         return marked
+
+    def ask_again(self, number: int) -> None:
+        """Ask question `number` once more; what was written down stays. Raises LearnError for another number."""
+        put = self._put(number)
+        if self.marked.pop(number, None) is not None and self.book is not None:
+            self.book.add("again", put.question.id)
+        self._changed()
 
     def solve(self) -> Sitting:
         """Give every right answer."""
@@ -182,8 +186,17 @@ class Sitting(Shown):
         return self
 
     def on_change(self, listener: Callable[[], None]) -> None:
-        """Call `listener` when a question was answered."""
+        """Call `listener` when a question was answered or is asked again."""
         self._listeners.append(listener)
+
+    def _put(self, number: int) -> Put:
+        if not (isinstance(number, int) and 1 <= number <= len(self.put)):
+            raise LearnError(f"there is no question {number}", look=f"1 to {len(self.put)}")
+        return self.put[number - 1]
+
+    def _changed(self) -> None:
+        for listener in self._listeners:
+            listener()
 
     @property
     def score(self) -> tuple[int, int]:

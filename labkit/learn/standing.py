@@ -70,7 +70,7 @@ def standing(lesson: str, book: Book = book) -> Standing:
 def standings(book: Book = book) -> list[Standing]:
     """The same for all lessons, in their order."""
     found = []
-    for name, _, cells in table.table(book).rows:
+    for name, _, cells, _asked in table.table(book).rows:
         parts = (
             Part(kind, cell.answered if kind == "predict" else cell.right, cell.total)
             for kind, cell in zip(table.KINDS, cells, strict=True)

@@ -11,7 +11,7 @@ from labkit.learn.progress import Book, Record, book
 from labkit.steps.display import Shown
 
 KINDS = ("predict", "check", "fault", "quiz")
-HEADS = ("predictions", "exercises", "faults", "quiz")
+HEADS = ("predictions", "exercises", "faults", "quiz", "help")
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table(Shown):
-    """One row a lesson: id, title, and a cell for each of `KINDS`."""
+    """One row a lesson: id, title, a cell for each of `KINDS`, and how often a hint or a model answer was asked for."""
 
-    rows: tuple[tuple[str, str, tuple[Cell, ...]], ...]
+    rows: tuple[tuple[str, str, tuple[Cell, ...], int], ...]
 
     def __str__(self) -> str:
-        lines = [("lesson", *HEADS), *((name, *map(str, cells)) for name, _, cells in self.rows)]
+        rows = ((name, *map(str, cells), str(asked or "-")) for name, _, cells, asked in self.rows)
+        lines = [("lesson", *HEADS), *rows]
         widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
         return "\n".join(
             "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
@@ -54,7 +55,8 @@ def table(book: Book = book) -> Table:
         lesson = _lesson(name)
         mine = [record for record in records if answers.lesson_of(record["id"]) == name]
         cells = tuple(_cell([r for r in mine if r["kind"] == kind], kind, lesson) for kind in KINDS)
-        rows.append((name, lesson.title if lesson else "", cells))
+        asked = sum(record["kind"] == "help" for record in mine)
+        rows.append((name, lesson.title if lesson else "", cells, asked))
     return Table(tuple(rows))
 
 

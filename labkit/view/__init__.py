@@ -14,21 +14,23 @@ def install() -> None:
     from labkit.cgroups.rosetta import Rosetta
     from labkit.learn.check import Posed
     from labkit.learn.fault import Planted
+    from labkit.learn.gating import Asked
     from labkit.learn.quiz import Sitting
     from labkit.learn.standing import Standing
     from labkit.learn.table import Table
     from labkit.steps.display import register
     from labkit.steps.walk import Walk
-    from labkit.view import renderers, tables, theme
+    from labkit.view import asking, renderers, tables, theme
 
     renderers.register_all()
     register(Walk, _player)
-    for kind in (Posed, Planted, Sitting):
+    for kind in (Posed, Planted, Sitting, Asked):
         register(kind, _card)
     register(Table, lambda table: {"text/html": tables.progress_html(table)})
     register(Standing, lambda standing: {"text/html": tables.standing_html(standing)})
     register(Rosetta, lambda table: {"text/html": tables.rosetta_html(table)})
     theme.install()
+    asking.install()
 
 
 def announce() -> None:

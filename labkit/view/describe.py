@@ -3,8 +3,9 @@
 Pure functions of what a walk knows; nothing here asks the kernel. `plan` changes seldom and is sent
 once, `moment` after each move: it holds one step only, so that it stays small.
 
-A step is shown in one of three states: "coming" (its calls as they are intended, and what it may
-change), "taken" (its calls as they were made, and what did change), "failed".
+A step is shown in one of four states: "coming" (its calls as they are intended, and what it may
+change), "asked" (the same without what it explains and changes, while a prediction stands before it), "taken" (its
+calls as they were made, and what did change), "failed".
 """
 
 from __future__ import annotations
@@ -38,23 +39,31 @@ def plan(plan: Plan) -> Json:
     return {"name": plan.name, "total": number, "goals": goals}
 
 
-def moment(walk: Walk) -> Json:
-    """Where the walk stands: the step that is looked at, the one that comes next, and how the way back was."""
+def moment(walk: Walk, *, hide: Sequence[str] | None = None) -> Json:
+    """Where the walk stands: the step that is looked at, the one that comes next, and how the way back was.
+
+    With `hide` a prediction stands before the next step: that one is looked at, without what `hide` names and without
+    changes, and the step that was taken last is in "before".
+    """
     position, total = walk.position, len(walk.plan)
     tried = walk.trace.taken[position] if len(walk.trace.taken) > position else None
+    in_question = hide is not None and tried is None and position < total
     shown: Json | None
     if tried is not None:
         shown = taken(tried, walk.plan)
+    elif in_question:
+        shown = asked(walk.plan[position], position + 1, walk.plan, hide or ())
     elif position:
         shown = taken(walk.last, walk.plan)
     else:
         shown = coming(walk.plan[0], 1, walk.plan) if total else None
-    following = walk.plan[position] if tried is None and 0 < position < total else None
+    following = walk.plan[position] if tried is None and 0 < position < total and not in_question else None
     return {
         "position": position,
         "total": total,
         "tried": tried is not None,
         "step": shown,
+        "before": taken(walk.last, walk.plan) if in_question and position else None,
         "next": following and {"number": position + 1, "title": following.title, "why": sentence(following.why())},
         "way_back": walk.way_back,
     }
@@ -64,6 +73,12 @@ def coming(step: Step, number: int, plan: Plan) -> Json:
     """A step that has not been taken: what it will ask of the kernel."""
     calls = [{"text": render(i.name, i.args), "name": i.name, "man": f"{i.name}(2)"} for i in step.calls()]
     return _step(step, number, plan) | {"is": "coming", "calls": calls, "changes": [], "probes": list(step.probes)}
+
+
+def asked(step: Step, number: int, plan: Plan, hide: Sequence[str]) -> Json:
+    """A step before which a prediction stands: nothing is in it that would tell the answer."""
+    shown = coming(step, number, plan) | {"is": "asked", "what": "", "why": "", "probes": [], "hidden": list(hide)}
+    return shown | {name: [] if name == "calls" else "" for name in hide}
 
 
 def taken(done: Taken, plan: Plan) -> Json:

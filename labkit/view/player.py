@@ -6,30 +6,32 @@ back are small messages, so that every act on the walk happens here, where cells
     {op: "next" | "back" | "run" | "reset", id, seen}      id: answered in moment.done
     {op: "goto", position, id, seen}                       seen: the last moment.beat that was on the screen
     {op: "man", page}                                      answered by a message {man, runs | error}
-    {op: "answer", value}                                  to the question that is open
+    {op: "answer", value, id}                              to the question that is open
+    {op: "again", question, id}                            ask this question once more
 
-**Questions.** Whoever asks (`labkit.learn`) sets `player.question` and registers with `player.on_answer`;
-the walk's gate decides whether Next may pass. A question is a dict, or None for no question:
+**Questions.** Whoever asks (`labkit.learn`) calls `player.ask` and registers with `player.on_answer` and
+`player.on_again`; the walk's gate decides whether Next may pass. The open question is a dict, or None:
 
-    player.question = {"id": "q1", "text": "Which hostname will the lab host have?",
-                       "choices": ["lab", "c1"] or None,    # None: a line to write on
-                       "answered": False}
-    player.on_answer(lambda id, value: ...)                 # value: the choice, or the line
-    player.question = {..., "answered": True, "answer": "c1", "right": False, "feedback": "A uts namespace …"}
+    {"id": "q1", "text": "Which hostname will the lab host have?", "choices": ["lab", "c1"] or None,  # None: a line
+     "waits": True}                                         # whether Next waits for the answer
 
-`right` may be left out where there is no right or wrong. The panel stays until it is set to None.
+What was answered is a list, in the order of the steps: how it turned out, or that Next will tell.
+
+    {"id": "q1", "step": 3, "text": "Which …?", "right": True | False | None, "told": "You said …", "now": True}
+
+`now`: it is about the step that is shown. While a question stands before a step, that step is shown, without changes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import anywidget
 import traitlets
 
-from labkit.errors import LabError, StepError
+from labkit.errors import LabError, QuestionOpen, StepError
 from labkit.linux import rtnl
 from labkit.steps import display
 from labkit.steps.walk import Walk
@@ -41,7 +43,7 @@ Bundle = dict[str, Any]
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 _SCRIPTS = ("parts", "columns", "step", "question", "steplist", "manual", "controls", "player")
-STYLE = "".join(assets.text(name) for name in ("player.css", "controls.css", "step.css", "panels.css"))
+STYLE = "".join(assets.text(name) for name in ("player.css", "controls.css", "step.css", "panels.css", "question.css"))
 
 
 class Player(anywidget.AnyWidget):
@@ -53,6 +55,7 @@ class Player(anywidget.AnyWidget):
     plan = traitlets.Dict().tag(sync=True)
     moment = traitlets.Dict().tag(sync=True)
     question = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
+    said: traitlets.List[describe.Json] = traitlets.List().tag(sync=True)
     theme = traitlets.Unicode().tag(sync=True)
     identity = traitlets.Unicode().tag(sync=True)
     recorded = traitlets.Unicode().tag(sync=True)  # where and when; empty for a lab that is live
@@ -61,7 +64,10 @@ class Player(anywidget.AnyWidget):
         super().__init__(plan=describe.plan(walk.plan), theme=themes.current().name, recorded=display.recorded())
         self.walk = walk
         self.identity = self.model_id
-        self._listeners: list[Callable[[str, Any], None]] = []
+        self._answering: list[Callable[[str, Any], None]] = []
+        self._asking_again: list[Callable[[str], None]] = []
+        self._hide: Sequence[str] | None = None
+        self._stopped = False
         self._beat = self._refused_at = 0
         self._acting = ""
         self._notice: describe.Json | None = None
@@ -74,21 +80,38 @@ class Player(anywidget.AnyWidget):
 
     def on_answer(self, listener: Callable[[str, Any], None]) -> None:
         """Call `listener` with the question's id and the answer whenever one is given."""
-        self._listeners.append(listener)
+        self._answering.append(listener)
+
+    def on_again(self, listener: Callable[[str], None]) -> None:
+        """Call `listener` with a question's id when it is to be asked once more."""
+        self._asking_again.append(listener)
+
+    def ask(
+        self, question: describe.Json | None, said: list[describe.Json], *, hide: Sequence[str] | None = None
+    ) -> None:
+        """Show this question and what was answered; `hide` as in `describe.moment`, None where no question stands."""
+        if (question, said, hide) == (self.question, self.said, self._hide):
+            return
+        with self.hold_sync():
+            self.set_trait("question", question)
+            self.said, self._hide = said, hide
+            if not self._acting:
+                self._show()
 
     # to the browser
 
     def _show(self, *, done: str = "") -> None:
         """Send where the walk stands now."""
         self._beat += 1
-        moment = describe.moment(self.walk) | {"beat": self._beat, "done": done, "notice": self._notice}
+        moment = describe.moment(self.walk, hide=self._hide)
+        moment |= {"beat": self._beat, "done": done, "notice": self._notice, "stopped": self._stopped}
         with self.hold_sync():
             self.plan = describe.plan(self.walk.plan)
             self.moment = moment
 
     def _moved(self) -> None:
         """The walk has moved: by a cell, or by one step of many."""
-        self._notice = None
+        self._notice, self._stopped = None, False
         if self._acting in ("", "run", "goto"):
             self._show()
 
@@ -102,7 +125,7 @@ class Player(anywidget.AnyWidget):
         op = content.get("op")
         if op == "man":
             self.send(self._page(str(content.get("page"))))
-        elif op in ("next", "back", "goto", "run", "reset", "answer"):
+        elif op in ("next", "back", "goto", "run", "reset", "answer", "again"):
             in_turn(lambda: self._act(op, content))
 
     def _act(self, op: str, content: Bundle) -> None:
@@ -111,8 +134,10 @@ class Player(anywidget.AnyWidget):
         try:
             # two quick clicks, and the first failed: the second was made without knowing that
             if op not in ("next", "run") or content.get("seen", self._beat) >= self._refused_at:
-                self._notice = None
+                self._notice, self._stopped = None, False
                 self._do(op, content)
+        except QuestionOpen:  # nothing went wrong: the form is what is to be seen
+            self._refused_at, self._stopped = self._beat + 1, True
         except BaseException as fault:  # a dead button explains nothing, so not even an interrupt passes
             self._refused_at = self._beat + 1
             self._notice = self._told(fault)
@@ -145,8 +170,11 @@ class Player(anywidget.AnyWidget):
             walk.reset()
         elif op == "goto":
             walk.goto(int(content["position"]))
-        elif self.question and not self.question.get("answered"):
-            for listener in self._listeners:
+        elif op == "again":
+            for again in self._asking_again:
+                again(str(content.get("question")))
+        elif self.question:
+            for listener in self._answering:
                 listener(str(self.question.get("id", "")), content.get("value"))
 
     def _page(self, name: str) -> Bundle:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from labkit.cgroups.rosetta import Cell, Rosetta, Row
 from labkit.learn.standing import WORDS, Part, Standing
 from labkit.learn.table import HEADS, Table
+from labkit.learn.table import Cell as Done
 from labkit.view.markup import Markup, code, document, join, table, tag
 
 
 def progress_html(progress: Table) -> str:
     """The progress as a table; a tick stands where all is right."""
-    rows = [
-        (f"{name} {title}", *(f"{'✓ ' * (cell.total > 0 and cell.right == cell.total)}{cell}" for cell in cells))
-        for name, title, cells in progress.rows
-    ]
+    rows = [(f"{name} {title}", *map(_ticked, cells), str(asked or "-")) for name, title, cells, asked in progress.rows]
     return document(table("Progress", ("lesson", *HEADS), [("", rows)]))
 
 
+def _ticked(cell: Done) -> str:
+    return f"{'✓ ' * (cell.total > 0 and cell.right == cell.total)}{cell}"
 def standing_html(standing: Standing) -> str:
     """How far a lesson is, on one line without a style of its own: a dot for each thing, full where it is done."""
     parts = (part for each in standing.parts for part in (Markup(" &nbsp; "), _dots(each)))

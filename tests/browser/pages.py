@@ -216,7 +216,7 @@ class Player:
         else:
             asked.get_by_role("textbox").fill(choice)
         asked.get_by_role("button", name="Answer").click()
-        expect(asked.locator(".lp-verdict")).to_be_visible()
+        expect(asked.locator(".lp-verdict").last).to_contain_text("Now press Next and see.")
 
     @property
     def title(self) -> Locator:

@@ -173,10 +173,21 @@ def test_next_waits_for_a_prediction_and_then_tells_how_it_was(notebook):
     player.is_at(1)
     asked = player.root.get_by_role("group", name="Predict What will the lab host be called?")
     expect(asked).to_be_visible()
-    player.press("Next")
-    expect(player.root.get_by_role("alert")).to_contain_text("step 2 waits for your prediction")
-    expect(asked.get_by_role("radio").first).to_be_focused()
-    player.is_at(1)
+    expect(player.title).to_have_text("set the hostname to radio")  # the step in question, not the one before
+    expect(player.root.locator(".lp-step > .lp-columns .lp-calls")).to_contain_text('sethostname("radio", 5)')
+    expect(player.root.locator(".lp-step > .lp-columns .lp-changes")).to_contain_text(
+        "Not shown until you have answered"
+    )
+    expect(player.root.locator(".lp-why")).to_have_count(0)
+    expect(player.root.locator(".lp-before summary")).to_contain_text("start radio")
+    for press in (lambda: player.press("Next"), lambda: player.press("Run all"), lambda: player.root.press("n")):
+        player.root.focus()
+        press()
+        expect(asked.get_by_role("radio").first).to_be_focused()
+        expect(player.root.locator("form.lp-waits")).to_contain_text("Answer first")
+        expect(player.root.locator("[aria-live=polite]")).to_contain_text("Answer first")
+        expect(player.root.get_by_role("alert")).to_be_hidden()
+        player.is_at(1)
     notebook.page.keyboard.press("Space")
     notebook.page.keyboard.press("Enter")
     expect(player.root.locator(".lp-verdict")).to_contain_text("Now press Next and see.")
@@ -184,10 +195,33 @@ def test_next_waits_for_a_prediction_and_then_tells_how_it_was(notebook):
     player.press("Next")
     player.is_at(2)
     expect(player.root.locator(".lp-verdict")).to_contain_text("Not so. You said lab; the kernel: radio.")
+    expect(player.changes).to_contain_text("radio")
     assert notebook.run(5) == "radio"
     player.press("Back")
     player.is_at(1)
     assert notebook.run(5) == "lab"
+    player.press("Reset")
+    player.is_at(0)
+    said = player.root.get_by_role("region", name="predictions so far")
+    expect(said).to_contain_text("Not so. You said lab; the kernel: radio.")
+    said.get_by_role("button", name="ask again").press("Enter")
+    expect(said).to_be_hidden()
+
+
+def test_presses_that_come_faster_than_the_kernel_meet_the_question_as_well(notebook):
+    player = start(notebook, 3)
+    for _ in range(3):
+        player.press("Next")
+    player.is_at(1)
+    expect(player.root.locator("form.lp-waits")).to_be_visible()
+    expect(player.root.get_by_role("alert")).to_be_hidden()
+    player.answer("radio")
+    player.press("Run all")
+    player.is_at(2)
+    expect(player.root.locator(".lp-question .lp-verdict")).to_contain_text("Right. You said radio")
+    player.root.get_by_role("button", name="ask again").click()
+    player.is_at(1)
+    expect(player.root.get_by_role("group", name="Predict What will")).to_be_visible()
 
 
 def test_while_a_cell_runs_the_player_says_what_it_waits_for(walk, notebook):

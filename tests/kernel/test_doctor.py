@@ -205,7 +205,7 @@ def test_before_a_class_the_theme_is_that_of_the_hall(
     monkeypatch.setattr(hall, "own_server", lambda: 0)  # a JupyterLab that runs here has a theme of its own
     _, about = report(capsys, "--class")
     assert about["theme"][0]["mark"] == mark
-    assert ("LABKIT_THEME=stage" in about["theme"][0]["remedy"]) == (mark == "note")
+    assert ("./lab up --class" in about["theme"][0]["remedy"]) == (mark == "note")
 
 
 def test_before_a_class_the_theme_of_the_server_that_runs_counts(

@@ -156,11 +156,13 @@ def test_what_a_notebook_declares_is_judged_there_and_the_progress_says_so(lab: 
 
 def test_a_posed_exercise_tells_its_listeners_of_each_verdict(lab: Lab) -> None:
     posed, heard = TASK.pose(lab), []
-    posed.on_change(lambda: heard.append(bool(posed.last)))
+    assert posed.state == "not yet", "posing it grades it at once"
+    posed.on_change(lambda: heard.append(posed.state))
+    TASK.solve(lab)  # its model answer begins with lab.reset()
     posed.check()
-    TASK.solve(lab)
-    posed.check()
-    assert heard == [False, True] and "solved" in str(posed)
+    assert heard == ["open", "solved"] and "solved" in str(posed)
+    lab.reset()
+    assert heard == ["open", "solved", "open"] and "the lab was reset" in str(posed)
 
 
 # faults and questions of the teacher's page
@@ -188,9 +190,20 @@ def test_a_fresh_lab_host_is_no_repair(lab: Lab) -> None:
     fault.plant(lab)
     lab.reset()
     verdict = fault.check(lab)
-    assert not verdict and "nobody has found it" in verdict.hint
+    assert not verdict and "nobody has found it" in verdict.note and not verdict.hint
     fault.plant(lab)
     assert not fault.check(lab)
+
+
+def test_a_planted_fault_follows_its_labs_reset_and_is_planted_again(lab: Lab) -> None:
+    planted = LESSON.fault("lost-name").plant(lab)
+    assert planted.check(hint=1).given
+    lab.reset()
+    assert (planted.state, planted.open) == ("open", False) and "plant it again" in str(planted)
+    planted.plant_again()
+    assert planted.open and not planted.check()
+    planted.repair()
+    assert planted.check() and planted.state == "solved"
 
 
 def test_a_fault_that_fails_half_way_is_taken_back(lab: Lab) -> None:

@@ -54,6 +54,8 @@ def test_help_names_every_command() -> None:
         (["up", "--fast"], "up does not know --fast"),
         (["up", "--port", "http"], "--port wants a number, not http"),
         (["up", "--port", "65536"], "--port wants a number, not 65536"),
+        (["up", "--class", "--gate", "ajar"], "--gate wants on or off, not ajar"),
+        (["up", "--gate", "off"], "--gate belongs to --class"),
         (["test", "kernels"], "there is no ring kernels"),
         (["vm", "--fast"], "vm does not know --fast"),
         (["vm", "--stop", "--reset"], "vm takes one option at a time"),

@@ -10,9 +10,9 @@ import pytest
 from learn_example import LESSON
 
 from labkit import Lab, learn
-from labkit.errors import LabError, LearnError
+from labkit.errors import LabError, LearnError, QuestionOpen
 from labkit.learn import NUMBER, Predict
-from labkit.learn.gating import attach
+from labkit.learn.gating import Asked, Gate, attach
 from labkit.learn.progress import Book
 from labkit.namespaces.names import SetHostname
 from labkit.namespaces.spawn import Spawn
@@ -21,6 +21,7 @@ from labkit.steps.plan import Plan
 from labkit.steps.snapshot import Snapshot
 from labkit.steps.trace import Taken
 from labkit.steps.walk import Walk
+from labkit.view import cards, describe
 
 CALLS = Predict(
     id="nb99/calls", before=SetHostname, ask="How many system calls?", choices=("1", "2", "three or more"),
@@ -239,3 +240,102 @@ def test_a_later_step_may_settle_it(lab: Lab, book: Book) -> None:
     assert gate.feedback == ()
     walk.next()
     assert [each.right for each in gate.feedback] == [True]
+
+
+# a question that is open, one that is asked again, and verdicts that stay
+
+
+@pytest.fixture
+def three(lab: Lab, book: Book) -> Gate:
+    """A walk of three steps, a question before the first and the second."""
+    walk = walk_of(lab, *(SetHostname(name=name) for name in ("one", "two", "three")))
+    return attach(walk, [CALLS, two()], book=book)
+
+
+def test_an_open_question_is_an_error_that_shows_the_question(three: Gate) -> None:
+    with pytest.raises(QuestionOpen) as stopped:
+        three.walk.run()
+    asked = stopped.value.asked
+    assert isinstance(asked, Asked) and "a) 1   b) 2" in str(asked) and "run this cell again" in str(asked)
+    face = cards.face(asked)
+    assert face["title"] == "before step 1: set the hostname to one" and face["questions"][0]["verdict"] is None
+    asked.answer("2")
+    assert "You said 2. Now run this cell again" in cards.face(asked)["questions"][0]["verdict"]["text"]
+    three.walk.goto(1)
+    assert cards.face(asked)["questions"][0]["verdict"]["right"] is False
+
+
+def test_while_a_question_stands_there_the_step_in_question_is_shown_without_its_outcome(three: Gate) -> None:
+    three.answer(0, "1")
+    three.walk.next()
+    shown = describe.moment(three.walk, hide=cards.hidden(three))
+    assert (shown["step"]["number"], shown["step"]["is"], shown["next"]) == (2, "asked", None)
+    assert [call["text"] for call in shown["step"]["calls"]] == ['sethostname("two", 3)']
+    assert shown["step"]["shell"] == "hostname two" and shown["step"]["changes"] == []
+    assert not shown["step"]["why"] and not shown["step"]["what"] and not shown["step"]["probes"]
+    assert shown["before"]["number"] == 1, "what the step before has changed is not lost"
+    three.answer(1, "1")
+    assert cards.hidden(three) is not None, "until Next"
+    three.walk.next()
+    assert cards.hidden(three) is None and describe.moment(three.walk)["before"] is None
+
+
+def test_what_would_tell_the_answer_is_left_out(lab: Lab, book: Book) -> None:
+    gate = attach(walk_of(lab), [replace(CALLS, hide=("calls", "shell"))], book=book)
+    step = describe.moment(gate.walk, hide=cards.hidden(gate))["step"]
+    assert (step["calls"], step["shell"], step["hidden"]) == ([], "", ["calls", "shell"])
+    with pytest.raises(LearnError, match="hides"):
+        replace(CALLS, hide=("title",))
+
+
+def test_every_verdict_stays_in_the_list_however_far_the_walk_goes(three: Gate) -> None:
+    assert cards.said(three) == []
+    three.answer("nb99/calls", "2")
+    three.answer("nb99/second", "1")
+    assert [(each["id"], each["now"]) for each in cards.said(three)] == [("nb99/calls", True), ("nb99/second", False)]
+    three.walk.goto(3)  # past both
+    assert [(each["right"], each["now"]) for each in cards.said(three)] == [(False, False), (True, False)]
+    assert cards.said(three)[0]["told"] == "You said 2; the kernel: 1. One step is one act."
+    assert [record["right"] for record in three.book.records() if "right" in record] == [False, True]
+    three.walk.back()
+    three.walk.goto(0)
+    assert [each["right"] for each in cards.said(three)] == [None, True], "the first waits for Next once more"
+
+
+def test_a_question_is_asked_again_and_the_walk_goes_back_to_it(three: Gate) -> None:
+    three.answer("nb99/calls", "2")
+    three.answer("nb99/second", "1")
+    three.walk.goto(3)
+    three.ask_again("nb99/second")
+    assert three.walk.position == 1 and three.question() is three.predictions[1]
+    with pytest.raises(QuestionOpen):
+        three.walk.next()
+    three.answer(None, "2")
+    three.walk.next()
+    assert [each["right"] for each in cards.said(three)] == [False, False]
+    first = [r["right"] for r in three.book.of("nb99/second") if "right" in r]
+    assert first == [True, False], "the first answer stays in the book"
+    with pytest.raises(LearnError, match="no question here"):
+        three.ask_again("nb99/nothing")
+
+
+def test_a_book_of_its_own_asks_what_another_book_has_answered(lab: Lab, book: Book, tmp_path: Path) -> None:
+    """As `./lab up --class` begins: what was answered while the lesson was rehearsed does not count."""
+    attach(walk_of(lab), [CALLS], book=book).answer(None, "1")
+    gate = attach(walk_of(lab), [CALLS], book=Book(str(tmp_path / "class.jsonl")))
+    assert gate.question() is CALLS and cards.said(gate) == []
+
+
+def test_an_opened_gate_is_heard_by_what_is_on_the_screen(three: Gate) -> None:
+    heard: list[object] = []
+    three.on_change(lambda: heard.append(cards.question(three)))
+    learn.gate(False)
+    learn.gate(True)
+    assert [each["waits"] for each in heard if isinstance(each, dict)] == [False, True]
+
+
+def test_a_step_that_failed_has_answered_its_question(lab: Lab, book: Book) -> None:
+    learn.gate(False)
+    gate = attach(walk_of(lab), [CALLS], book=book)
+    gate.walk.trace.taken.append(Taken(1, gate.walk.plan[0], (), Snapshot.of([], []), Snapshot.of([], [])))
+    assert gate.question() is None and cards.question(gate) is None

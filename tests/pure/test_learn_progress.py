@@ -175,6 +175,17 @@ def test_the_table_counts_first_predictions_and_last_answers(book: Book) -> None
     book.add("check", "zz/c", right=True)
     book.add("quiz", "zz/q", right=True)
     book.add("quiz", "zz/q", right=False)
+    for name in ("hint 1", "hint 2"):
+        book.add("help", "zz/c", what=name)
     lines = str(progress.table(book)).splitlines()
-    assert lines[0].split() == ["lesson", "predictions", "exercises", "faults", "quiz"]
-    assert lines[-1] == "zz      0 of 1 (1 surprise)  1 of 1     -       0 of 1 (1 to try again)"
+    assert lines[0].split() == ["lesson", "predictions", "exercises", "faults", "quiz", "help"]
+    assert lines[-1] == "zz      0 of 1 (1 surprise)  1 of 1     -       0 of 1 (1 to try again)  2"
+
+
+def test_what_is_to_be_asked_again_has_no_current_answer_and_keeps_its_records(book: Book) -> None:
+    book.add("predict", "nb01/a", said="1", right=False)
+    book.add("again", "nb01/a")
+    assert book.current("nb01/a", "predict") is None and book.last("nb01/a", "predict") is not None
+    book.add("predict", "nb01/a", said="2")
+    current = book.current("nb01/a", "predict")
+    assert current is not None and current["said"] == "2"

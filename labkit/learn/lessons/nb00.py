@@ -6,7 +6,6 @@ from labkit.learn import Check, Fault, Lesson, Predict, Quiz, seen
 from labkit.learn.quizzes.nb00 import QUESTIONS
 from labkit.namespaces.files import MakeDirectory, Remove, WriteFile
 from labkit.namespaces.names import SetDomainname, SetHostname
-from labkit.namespaces.spawn import Spawn
 from labkit.steps import fact
 from labkit.steps.snapshot import Snapshot
 from labkit.steps.step import Step
@@ -78,9 +77,15 @@ LEASE = Check(
     ],
     otherwise="there is no /tmp/school yet: lab.take(MakeDirectory(path=…)), then the file",
     probes=("files",),
-    model=lambda lab: lab.take_all(
-        [MakeDirectory(path="/tmp/school"), WriteFile(path="/tmp/school/lease", text="a room\n")]
-    ),
+    second_hint="two steps, and in both the path is a whole one, from / on: MakeDirectory(path='/tmp/school'), then "
+    "WriteFile(path='/tmp/school/lease', text='a room')",
+    model="""
+from labkit.namespaces.files import MakeDirectory, WriteFile
+
+lab.reset()
+lab.take(MakeDirectory(path="/tmp/school"))
+lab.take(WriteFile(path="/tmp/school/lease", text="a room"))
+""",
 )
 
 # exercise 2: three tenants move in
@@ -120,7 +125,15 @@ TENANTS = Check(
     ],
     otherwise="some are there and some are missing; process_tree(lab) shows who",
     probes=("processes", "namespaces"),
-    model=lambda lab: lab.take_all([Spawn(child=name) for name in _TENANTS]),
+    second_hint="one step for each of them, lab.take(spawn.Spawn(child='bakery')) and so on; no other argument is "
+    "needed",
+    model="""
+from labkit.namespaces.spawn import Spawn
+
+lab.reset()
+for name in ("bakery", "radio", "school"):
+    lab.take(Spawn(child=name))
+""",
 )
 
 # the fault: a wrong name on the door
@@ -129,7 +142,12 @@ DOORPLATE = Fault(
     id="nb00/doorplate",
     symptom="The landlord's machine is called lab. Since this morning every prompt on it says something else.",
     breaks=[SetHostname(name="casino"), SetDomainname(name="casino.example")],
-    mends=[SetDomainname(name="(none)"), SetHostname(name="lab")],
+    mends="""
+from labkit.namespaces.names import SetHostname
+
+lab.take(SetHostname(name="lab"))
+""",
+    clears=[SetDomainname(name="(none)")],
     repaired=lambda facts: seen.hostname(facts) == "lab",
     tools=["print(lab.snapshot('uts'))"],
     hints=[
@@ -143,6 +161,7 @@ DOORPLATE = Fault(
         ),
     ],
     hint="a step changes the name of the machine; you have met it in section 3",
+    second_hint="the hostname is wrong, and is to be lab again: names.SetHostname(name=…)",
     why="the machine is called lab again",
     probes=("processes", "namespaces", "uts"),
 )

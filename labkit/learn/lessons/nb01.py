@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from labkit.errors import errno_name
 from labkit.learn import Check, Fault, Lesson, Predict, Quiz, seen
-from labkit.learn.crowding import TENANTS, tenants, workers
+from labkit.learn.crowding import TENANTS
 from labkit.learn.needs import A_CONTAINER, EVERY_LESSON, Need
 from labkit.learn.quizzes.nb01 import QUESTIONS
 from labkit.namespaces.names import SetHostname
 from labkit.namespaces.ports import Listen
-from labkit.namespaces.processes import Kill
 from labkit.namespaces.reading import ReadFile, text
 from labkit.namespaces.signals import SignalPid
 from labkit.namespaces.spawn import Spawn
@@ -113,7 +112,15 @@ DOORS = Check(
     ],
     otherwise="somebody listens, but neither bakery nor radio; print(lab.snapshot('net'))",
     probes=("processes", "namespaces", "net"),
-    model=lambda lab: lab.take_all([*tenants(), Listen(who="bakery", port=8080), Listen(who="radio", port=8081)]),
+    second_hint="any number that nobody has will do: ports.Listen(who='radio', port=8081)",
+    model="""
+from labkit.learn.crowding import tenants
+from labkit.namespaces.ports import Listen
+
+lab.reset()
+lab.take_all([*tenants(), Listen(who="bakery", port=8080)])
+lab.take(Listen(who="radio", port=8081))
+""",
 )
 
 # exercise 2: the right worker
@@ -161,7 +168,17 @@ QUIET = Check(
     ],
     otherwise="both workers are at work; process_tree(lab) shows whose child is which, and its number",
     probes=("processes",),
-    model=lambda lab: lab.take_all([*workers(), Kill(who="bakery", target="kneader")]),
+    second_hint="the name is the same for both; the number is not. process_tree(lab) shows the bakery's child with "
+    "its pid, and signals.SignalPid(who='bakery', pid=…, signal=SIGKILL) sends to that one only",
+    model="""
+from labkit.learn.crowding import workers
+from labkit.linux.constants import SIGKILL
+from labkit.namespaces.signals import SignalPid
+
+lab.reset()
+lab.take_all(workers())
+lab.take(SignalPid(who="bakery", pid=5, signal=SIGKILL))
+""",
 )
 
 # the fault: a door that is held open
@@ -170,7 +187,11 @@ HELD = Fault(
     id="nb01/no-door",
     symptom="The school wants to open its library on port 8080 and gets EADDRINUSE. No tenant admits to using it.",
     breaks=[Spawn(child="oven"), Listen(who="oven", port=8080)],
-    mends=[Kill(target="oven")],
+    mends="""
+from labkit.namespaces.processes import Kill
+
+lab.take(Kill(target="oven"))
+""",
     repaired=lambda facts: seen.one(facts, fact.Port, port=8080) is None,
     tools=["print(lab.snapshot('net'))", "process_tree(lab)"],
     hints=[
@@ -180,6 +201,8 @@ HELD = Fault(
         ),
     ],
     hint="a port is held by a socket, and a socket by a process. Whose, and when does it let go of what it has?",
+    second_hint="the process that listens on 8080 is called oven; a socket is closed when its process ends, "
+    "processes.Kill(target=…), or by ports.StopListening(who=…, port=8080)",
     why="nobody holds port 8080 any more",
     probes=("processes", "net"),
 )

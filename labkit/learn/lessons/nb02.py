@@ -8,7 +8,6 @@ from labkit.cgroups.make import MakeCgroup, RemoveCgroup
 from labkit.container import spec
 from labkit.learn import Check, Fault, Lesson, Predict, Quiz, seen
 from labkit.learn.beside import IMAGE
-from labkit.learn.building import box, build
 from labkit.learn.judging import LabLike
 from labkit.learn.needs import A_CONTAINER, EVERY_LESSON, Need
 from labkit.learn.quizzes.nb02 import QUESTIONS
@@ -54,6 +53,7 @@ PREDICTIONS = (
         before=DropCapabilities,
         ask="The bakery's root keeps 13 of root's 41 rights. Is the right to mount (CAP_SYS_ADMIN) among them?",
         answer=lambda taken: seen.can(taken.after, "bakery", CAP_SYS_ADMIN),
+        hide=("calls", "shell"),  # they list the rights that go
         why="With it the bakery could undo most of the steps before: mount, unmount, rename, enter namespaces.",
     ),
     Predict(
@@ -128,7 +128,13 @@ ON_AIR = Check(
     ],
     otherwise="the container stands; only its machine has another name",
     probes=("processes", "namespaces", "mounts", "uts", "root"),
-    model=lambda lab: build(lab, box(lab, name="radio", hostname="on-air")),
+    second_hint="two things are to change in the plan: a program that does not end at once, ['sleep', '1000'], and "
+    "hostname='on-air' beside name='radio'",
+    model="""
+lab.reset()
+radio = lab.plans.container("busybox", ["sleep", "1000"], name="radio", hostname="on-air")
+lab.walk(radio).run()
+""",
 )
 
 
@@ -186,7 +192,13 @@ SCHOOL = Check(
         ),
     ],
     probes=("processes", "namespaces", "mounts", "root"),
-    model=lambda lab: build(lab, box(lab, name="school", namespaces=("mnt", "pid"))),
+    second_hint="nobody has to write the steps out: lab.plans.container(…, name='school', namespaces=(…)) makes a "
+    "plan with these walls only. Which two kinds are a tree of files and a list of processes?",
+    model="""
+lab.reset()
+school = lab.plans.container("busybox", ["sleep", "1000"], name="school", namespaces=("mnt", "pid"))
+lab.walk(school).run()
+""",
 )
 
 # the fault: what the kernel does not clear away by itself
@@ -205,7 +217,14 @@ LEFTOVER = Fault(
     symptom="The bakery has moved out: there is no process of that name and no namespace. It wants to come back, and "
     "step 1 of its plan fails: File exists.",
     breaks=[MakeCgroup(path=_CGROUP), Spawn(child="oven", cgroup=_CGROUP)],
-    mends=_clear,
+    mends="""
+from labkit.cgroups.make import RemoveCgroup
+from labkit.namespaces.processes import Kill
+
+lab.take(Kill(target="oven"))
+lab.snapshot()  # looks until the dying have gone: kill(2) returns before, and the cgroup would be busy
+lab.take(RemoveCgroup(path="/sys/fs/cgroup/bakery"))
+""",
     repaired=lambda facts: seen.one(facts, fact.Cgroup, path="/bakery") is None,
     tools=["print(lab.snapshot('cgroup'))", "process_tree(lab)"],
     hints=[
@@ -215,6 +234,8 @@ LEFTOVER = Fault(
         ),
     ],
     hint="what does step 1 make? It is there already, and the kernel will not let it go while somebody is in it",
+    second_hint="a process called oven is still in the cgroup bakery: first Kill(target='oven'), then "
+    "RemoveCgroup(path='/sys/fs/cgroup/bakery')",
     why="the cgroup is gone, and with it the name is free",
     probes=("processes", "cgroup"),
 )

@@ -6,7 +6,7 @@ from labkit.learn import NUMBER, Check, Fault, Lesson, Predict, Quiz, seen
 from labkit.learn.check import Predicate
 from labkit.learn.needs import A_CONTAINER, EVERY_LESSON
 from labkit.learn.quizzes.nb03 import QUESTIONS
-from labkit.namespaces.names import MakeMessageQueue, SetHostname
+from labkit.namespaces.names import SetHostname
 from labkit.namespaces.processes import Kill
 from labkit.namespaces.spawn import Spawn
 from labkit.steps.fact import Process, SysvObject, Uts
@@ -102,7 +102,16 @@ OWN_NAME = Check(
     ],
     otherwise="there is no process yet besides the lab host's own two; lab.take(Spawn(child=…, namespaces=(…)))",
     probes=("processes", "namespaces", "uts"),
-    model=lambda lab: lab.take_all([Spawn(child="sign", namespaces=("uts",)), SetHostname(who="sign", name="bakery")]),
+    second_hint="the host name belongs to the uts namespace: namespaces=('uts',) at birth, and then SetHostname with "
+    "who= that process",
+    model="""
+from labkit.namespaces.names import SetHostname
+from labkit.namespaces.spawn import Spawn
+
+lab.reset()
+lab.take(Spawn(child="sign", namespaces=("uts",)))
+lab.take(SetHostname(who="sign", name="bakery"))
+""",
 )
 
 # exercise 2: two processes behind one wall
@@ -159,13 +168,17 @@ STUDIO = Check(
         ),
     ],
     probes=("processes", "namespaces", "ipc"),
-    model=lambda lab: lab.take_all(
-        [
-            Spawn(child="studio", namespaces=("pid", "ipc")),
-            Spawn(who="studio", child="mixer"),
-            MakeMessageQueue(who="studio", key=11),
-        ]
-    ),
+    second_hint="three steps: studio with namespaces=('pid', 'ipc'), mixer started by studio (who='studio') so that "
+    "it is born into both, and MakeMessageQueue(who='studio', key=11)",
+    model="""
+from labkit.namespaces.names import MakeMessageQueue
+from labkit.namespaces.spawn import Spawn
+
+lab.reset()
+lab.take(Spawn(child="studio", namespaces=("pid", "ipc")))
+lab.take(Spawn(who="studio", child="mixer"))
+lab.take(MakeMessageQueue(who="studio", key=11))
+""",
 )
 
 # the fault: a pid 1 that does not do its duty
@@ -187,13 +200,19 @@ ZOMBIES = Fault(
     symptom="The landlord counts three processes of the bakery that use no memory and no CPU, and kill -9 does "
     "nothing to them.",
     breaks=_baking(),
-    mends=[Kill(target="bakery")],
+    mends="""
+from labkit.namespaces.processes import Kill
+
+lab.take(Kill(target="bakery"))
+""",
     repaired=lambda facts: _dead(facts) == 0,
     tools=["process_tree(lab)", "print(lab.snapshot('processes'))"],
     hint="a zombie is dead already; its parent has not asked yet how it ended. Who is that, and what if it never asks?",
     hints=[
         (lambda facts: 0 < _dead(facts) < 3, "one step of this kind for each of them; some are still there"),
     ],
+    second_hint="bakery is their parent and does not wait for them. Either it does, Reap(who='bakery', "
+    "target='loaf1') and so on, or it ends itself: it is pid 1 of its namespace",
     why="no zombie is left",
     probes=("processes",),
 )

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from labkit.learn import Check, Fault, Lesson, Predict, Quiz, seen
 from labkit.learn.check import Predicate
-from labkit.learn.judging import LabLike
 from labkit.learn.needs import A_CONTAINER, EVERY_LESSON
 from labkit.learn.quizzes.nb04 import QUESTIONS
-from labkit.namespaces.files import MakeDirectory
-from labkit.namespaces.filesystems import MountProc
+from labkit.namespaces.files import MakeDirectory, Remove
 from labkit.namespaces.mounts import MakePrivate, Mount
-from labkit.namespaces.roots import ChangeDirectory, DetachOldRoot, EscapeChroot, PivotRoot
-from labkit.namespaces.spawn import Spawn
+from labkit.namespaces.roots import ChangeDirectory, EscapeChroot
 from labkit.overlay.mount import MountOverlay
 from labkit.steps import fact
-from labkit.steps.plan import Plan
 from labkit.steps.snapshot import Snapshot
-from labkit.steps.step import Step
 from labkit.steps.trace import Taken
 
 ROOT = "/run/lab/cell/root"
@@ -124,13 +119,17 @@ AT_HOME = Check(
         (lambda facts: bool(seen.guests(facts)), "there is a process; it still shares the host's mount namespace"),
     ],
     probes=("processes", "namespaces", "mounts"),
-    model=lambda lab: lab.take_all(
-        [
-            Spawn(child="bakery", namespaces=("mnt",)),
-            MakePrivate(who="bakery"),
-            Mount(who="bakery", type="tmpfs", target="/srv"),
-        ]
-    ),
+    second_hint="three steps in this order: a process with namespaces=('mnt',), MakePrivate or MakeSlave in it, and "
+    "only then the Mount; all with the same who",
+    model="""
+from labkit.namespaces.mounts import MakePrivate, Mount
+from labkit.namespaces.spawn import Spawn
+
+lab.reset()
+lab.take(Spawn(child="bakery", namespaces=("mnt",)))
+lab.take(MakePrivate(who="bakery"))
+lab.take(Mount(who="bakery", type="tmpfs", target="/srv"))
+""",
 )
 
 # exercise 2: a root that holds
@@ -153,14 +152,6 @@ def _walled(facts: Snapshot) -> bool:
 
 def _has_proc(facts: Snapshot) -> bool:
     return any(m.mountpoint == "/proc" and m.type == "proc" for m in seen.mounts(facts, "cell"))
-
-
-def _model_cell(lab: LabLike) -> None:
-    own = Spawn(child="cell", namespaces=("mnt", "pid"))
-    steps: list[Step] = [own, MakePrivate(who="cell"), layer("cell"), MountProc(who="cell", target=f"{ROOT}/proc")]
-    plan = Plan.of("a cell", ("", [*steps, PivotRoot(who="cell", new_root=ROOT), DetachOldRoot(who="cell")]))
-    lab.ready(plan)
-    lab.take_all(plan.steps)
 
 
 CELL = Check(
@@ -187,7 +178,19 @@ CELL = Check(
         ),
     ],
     probes=("processes", "namespaces", "mounts", "root"),
-    model=_model_cell,
+    second_hint="five steps: born with namespaces=('mnt',), MakePrivate, layer('cell'), PivotRoot(who='cell', "
+    "new_root='/run/lab/cell/root'), and DetachOldRoot, which takes the host's files away",
+    model="""
+from labkit.learn.lessons.nb04 import layer
+from labkit.namespaces.mounts import MakePrivate
+from labkit.namespaces.roots import DetachOldRoot, PivotRoot
+from labkit.namespaces.spawn import Spawn
+from labkit.steps.plan import Plan
+
+own = [Spawn(child="cell", namespaces=("mnt",)), MakePrivate(who="cell"), layer("cell")]
+root = [PivotRoot(who="cell", new_root="/run/lab/cell/root"), DetachOldRoot(who="cell")]
+lab.walk(Plan.of("a cell", ("a tree of its own", own), ("its root", root))).run()
+""",
 )
 
 # the fault: something lies over the files
@@ -205,6 +208,12 @@ COVERED = Fault(
         MakeDirectory(path="/tmp/bakery/recipes", mode=0o700),
         Mount(type="tmpfs", target="/tmp/bakery"),
     ],
+    mends="""
+from labkit.namespaces.mounts import Unmount
+
+lab.take(Unmount(target="/tmp/bakery"))
+""",
+    clears=[Remove(path="/tmp/bakery/recipes", directory=True), Remove(path="/tmp/bakery", directory=True)],
     repaired=lambda facts: not seen.mounted(facts, "/tmp/bakery"),
     tools=["print(lab.snapshot('files'))", "mount_tree(lab)"],
     hint="what a directory held before something was mounted on it is covered, not lost; is anything mounted there?",
@@ -218,6 +227,7 @@ COVERED = Fault(
             "read-only or not, it still covers what is below",
         ),
     ],
+    second_hint="a tmpfs is mounted on /tmp/bakery; from labkit.namespaces.mounts import Unmount, and take it off",
     why="nothing covers the directory any more",
     probes=("mounts", "files"),
 )

@@ -9,7 +9,6 @@ from labkit.learn.quizzes.nb05 import QUESTIONS
 from labkit.namespaces.dumpable import SetDumpable
 from labkit.namespaces.files import MakeDirectory, Remove
 from labkit.namespaces.names import SetHostname
-from labkit.namespaces.processes import Kill
 from labkit.namespaces.reading import ReadFile, text
 from labkit.namespaces.roots import ChangeDirectory
 from labkit.namespaces.spawn import Spawn
@@ -111,13 +110,17 @@ OTHER_ROOT = Check(
         ),
     ],
     probes=("processes", "namespaces", "users", "caps"),
-    model=lambda lab: lab.take_all(
-        [
-            Spawn(child="bakery", namespaces=("user",)),
-            MapIds(child="bakery", uids=((0, OURS, 65536),), gids=((0, OURS, 65536),)),
-            BecomeUser(who="bakery", uid=0, gid=0),
-        ]
-    ),
+    second_hint="a row of the map is (inside, outside, how many): ((0, 200000, 65536),) for uids and gids. After it "
+    "the bakery still has to become uid 0: BecomeUser(who='bakery', uid=0, gid=0)",
+    model="""
+from labkit.namespaces.spawn import Spawn
+from labkit.namespaces.users import BecomeUser, MapIds
+
+lab.reset()
+lab.take(Spawn(child="bakery", namespaces=("user",)))
+lab.take(MapIds(child="bakery", uids=((0, 200000, 65536),), gids=((0, 200000, 65536),)))
+lab.take(BecomeUser(who="bakery", uid=0, gid=0))
+""",
 )
 
 # exercise 2: root without root
@@ -170,14 +173,21 @@ ROOTLESS = Check(
         (lambda facts: seen.hostname(facts, "box") != "box", "all is there but the name"),
     ],
     probes=("processes", "namespaces", "users", "caps", "uts"),
-    model=lambda lab: lab.take_all(
-        [
-            *clerk(),
-            Spawn(who="clerk", child="box", namespaces=("user", "uts")),
-            MapIds(who="clerk", child="box", uids=((0, 1000, 1),), gids=((0, 1000, 1),), deny_setgroups=True),
-            SetHostname(who="box", name="box"),
-        ]
-    ),
+    second_hint="the clerk starts box with namespaces=('user', 'uts') and maps his own ids, ((0, 1000, 1),) twice, "
+    "with deny_setgroups=True; then box sets its name",
+    model="""
+from labkit.learn.lessons.nb05 import clerk
+from labkit.namespaces.names import SetHostname
+from labkit.namespaces.spawn import Spawn
+from labkit.namespaces.users import MapIds
+
+lab.reset()
+lab.take_all(clerk())
+lab.take(Spawn(who="clerk", child="box", namespaces=("user", "uts")))
+own = ((0, 1000, 1),)
+lab.take(MapIds(who="clerk", child="box", uids=own, gids=own, deny_setgroups=True))
+lab.take(SetHostname(who="box", name="box"))
+""",
 )
 
 # the fault: a group that was forgotten
@@ -198,7 +208,12 @@ FORGOTTEN = Fault(
         BecomeUser(who="clerk", uid=1000, gid=1000, groups=(0,)),
         ChangeDirectory(who="clerk", path="/tmp/ledger"),
     ],
-    mends=[Kill(target="clerk"), Remove(path="/tmp/ledger", directory=True)],
+    mends="""
+from labkit.namespaces.processes import Kill
+
+lab.take(Kill(target="clerk"))
+""",
+    clears=[Remove(path="/tmp/ledger", directory=True)],
     repaired=lambda facts: not _too_much(facts),
     tools=["print(lab.snapshot('caps'))", "print(lab.snapshot('root', 'files'))"],
     hint="a process has one uid, one gid, and a list of further groups. What is in his, and who may change it now?",
@@ -212,6 +227,8 @@ FORGOTTEN = Fault(
             "the ledger is gone, but the clerk can still go wherever root's group may",
         ),
     ],
+    second_hint="group 0 is still in his list of further groups, and only a privileged process may change that list. "
+    "He is not: so this clerk has to go, Kill(target='clerk')",
     why="nobody without root's uid is in root's group",
     probes=("processes", "caps", "files"),
 )

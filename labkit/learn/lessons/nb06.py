@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from labkit.cgroups.change import EnterCgroup
 from labkit.cgroups.make import MakeCgroup, RemoveCgroup
-from labkit.cgroups.places import ROOT
 from labkit.errors import StepError, errno_name
 from labkit.learn import Check, Fault, Lesson, Predict, Quiz, seen
 from labkit.learn.accounts import clear, hide, inside, memory_counted, place
@@ -78,11 +77,6 @@ def _flat(facts: Snapshot) -> bool:
     return all(path.count("/") == 1 for path in _accounts(facts))
 
 
-def _model_accounts(lab: LabLike) -> None:
-    for name in _TENANTS:
-        lab.take_all([MakeCgroup(path=f"{ROOT}/{name}"), Spawn(child=name, cgroup=f"{ROOT}/{name}")])
-
-
 ACCOUNTS = Check(
     id="nb06/accounts",
     task="Bakery, radio and school, each a process in a cgroup of its own, so that none is counted with another.",
@@ -108,7 +102,17 @@ ACCOUNTS = Check(
     ],
     otherwise="one cgroup lies within another: the sum above has what is counted below, too",
     probes=("processes", "cgroup"),
-    model=_model_accounts,
+    second_hint="the school has no cgroup yet. MakeCgroup(path='/sys/fs/cgroup/school') makes one, "
+    "EnterCgroup(who='school', path=…) moves it in",
+    model="""
+from labkit.cgroups.make import MakeCgroup
+from labkit.namespaces.spawn import Spawn
+
+lab.reset()
+for name in ("bakery", "radio", "school"):
+    path = f"/sys/fs/cgroup/{name}"
+    lab.take_all([MakeCgroup(path=path), Spawn(child=name, cgroup=path)])
+""",
 )
 
 # exercise 2: the oven's own account
@@ -120,12 +124,6 @@ def _oven(facts: Snapshot) -> str:
 
 def _billed(facts: Snapshot) -> bool:
     return seen.life(facts, "bakery") == "runs" == seen.life(facts, "oven") and _oven(facts).startswith("/bakery/")
-
-
-def _model_oven(lab: LabLike) -> None:
-    shop, oven = f"{BAKERY}/shop", f"{BAKERY}/oven"
-    lab.take_all([MakeCgroup(path=path) for path in (BAKERY, shop, oven)])
-    lab.take_all([Spawn(child="bakery", cgroup=shop), Spawn(who="bakery", child="oven", cgroup=oven)])
 
 
 OVEN = Check(
@@ -158,7 +156,18 @@ OVEN = Check(
     ],
     otherwise="the bakery is not on its own bill: which cgroup has /bakery at the beginning of its path?",
     probes=("processes", "cgroup"),
-    model=_model_oven,
+    second_hint="three cgroups: BAKERY, which is the sum, and below it one for the shop and one for the oven; each "
+    "process is started with cgroup= its own",
+    model="""
+from labkit.cgroups.make import MakeCgroup
+from labkit.learn.billing import BAKERY
+from labkit.namespaces.spawn import Spawn
+
+lab.reset()
+shop, oven = f"{BAKERY}/shop", f"{BAKERY}/oven"
+lab.take_all([MakeCgroup(path=path) for path in (BAKERY, shop, oven)])
+lab.take_all([Spawn(child="bakery", cgroup=shop), Spawn(who="bakery", child="oven", cgroup=oven)])
+""",
 )
 
 # fault 1: a controller that was not handed down (version 2), or whose tree was not entered (version 1)
@@ -167,7 +176,18 @@ UNCOUNTED = Fault(
     id="nb06/no-memory",
     symptom="The radio's bill says nothing about memory: not 0, nothing at all. Its CPU time is counted.",
     breaks=lambda lab: hide(lab, "radio"),
-    mends=lambda lab: clear(lab, "radio"),
+    mends="""
+from labkit.cgroups import Limits
+from labkit.cgroups.change import EnterCgroup, HandDown
+from labkit.learn import tenants
+
+trees = tenants.needed(lab, Limits(memory="32M")).trees
+if trees:  # version 1: memory has a tree of its own
+    lab.take(EnterCgroup(who="radio", path=f"/run/cgroup1/{trees[0]}/radio"))
+else:
+    lab.take(HandDown(path="/sys/fs/cgroup", controllers=("memory",)))
+""",
+    clears=lambda lab: clear(lab, "radio"),
     repaired=lambda f: (
         memory_counted(f, "radio") or not (seen.life(f, "radio") or seen.one(f, fact.Cgroup, path="/radio"))
     ),
@@ -180,6 +200,9 @@ UNCOUNTED = Fault(
         (lambda f: place(f, "radio") != "/radio", "the radio has left its cgroup; now nothing is counted for it"),
     ],
     hint="memory has a controller. Version 2: does the cgroup above hand it down? Version 1: is the radio in its tree?",
+    second_hint="version 2: HandDown(path='/sys/fs/cgroup', controllers=('memory',)) gives the controller to "
+    "all cgroups below. Version 1: the directory is there, and EnterCgroup(who='radio', "
+    "path='/run/cgroup1/memory/radio') goes in",
     why="the radio's memory is counted",
     probes=("processes", "cgroup"),
 )
@@ -203,7 +226,13 @@ WRONG_BILL = Fault(
         Spawn(child="radio", cgroup=RADIO),
         Spawn(who="radio", child="mixer", cgroup=BAKERY),
     ],
-    mends=lambda lab: _move_out(lab),
+    mends="""
+from labkit.cgroups.change import EnterCgroup
+from labkit.learn.billing import RADIO
+
+lab.take(EnterCgroup(who="mixer", path=RADIO))
+""",
+    clears=lambda lab: _move_out(lab),
     repaired=lambda f: (
         (place(f, "mixer") == "/radio" and _mixer_on_air(f))
         or not any((*seen.guests(f), seen.one(f, fact.Cgroup, path="/bakery")))
@@ -215,6 +244,8 @@ WRONG_BILL = Fault(
         (lambda f: place(f, "mixer") == "/host", "now the landlord pays for the mixer; whose child is it?"),
     ],
     hint="a meter counts who is in the cgroup, whoever that belongs to. Who is in /bakery, and whose child is that?",
+    second_hint="the mixer is the radio's child and sits in /bakery. EnterCgroup(who='mixer', path=…) moves it to "
+    "where its parent is",
     why="each pays for what is its own",
     probes=("processes", "cgroup"),
 )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from labkit.cgroups import Limits
 from labkit.cgroups.make import RemoveCgroup
 from labkit.cgroups.places import ROOT
 from labkit.learn import Check, Fault, Lesson, Predict, Quiz, limiting, seen
 from labkit.learn.check import Predicate
 from labkit.learn.needs import A_CONTAINER, EVERY_LESSON, Need
 from labkit.learn.quizzes.nb07 import QUESTIONS
-from labkit.learn.tenants import chain, clear, cpus, held, home, tenant, weight
+from labkit.learn.tenants import chain, clear, cpus, held, home, weight
 from labkit.namespaces.files import Remove
 from labkit.namespaces.processes import Kill, Reap
 from labkit.namespaces.reading import ReadFile, text
@@ -117,7 +116,17 @@ AT_EASE = Check(
     ],
     otherwise="both are there, and nothing tells them apart: bakery.limits(…) or radio.limits(…)",
     probes=("processes", "cgroup"),
-    model=lambda lab: lab.take_all([*tenant(lab, "bakery", Limits(cpu=0.25)), *tenant(lab, "radio", Limits())]),
+    second_hint="a new cgroup has weight 100: radio.limits(cpu_weight=300). Or hold the bakery to a quarter: "
+    "bakery.limits(cpu=0.25). Which one wastes nothing?",
+    model="""
+from labkit.cgroups import Limits
+from labkit.learn.measuring import BUSY
+
+lab.reset()
+one = Limits(cpus="0")
+bakery, radio = [lab.run("busybox", BUSY, name=name, detach=True, limits=one) for name in ("bakery", "radio")]
+radio.limits(cpu_weight=300)
+""",
 )
 
 # exercise 2: a room for pupils
@@ -171,7 +180,14 @@ PUPILS = Check(
         (lambda facts: not _small(facts), "few processes it may have, and each may still take all the memory there is"),
     ],
     probes=("processes", "cgroup"),
-    model=lambda lab: lab.take_all(tenant(lab, "pupil", Limits(pids=20, memory="32M"))),
+    second_hint="the third argument of tenants.tenant is its limits: Limits(pids=20, memory='32M')",
+    model="""
+from labkit.cgroups import Limits
+from labkit.learn import tenants
+
+lab.reset()
+lab.take_all(tenants.tenant(lab, "pupil", Limits(pids=20, memory="32M")))
+""",
 )
 
 # the faults
@@ -186,8 +202,13 @@ ONE_TOO_HIGH = Fault(
     symptom="The landlord has limited the bakery to 64 MiB. Now the radio's program is killed whenever it needs 40, "
     "although nobody has limited the radio.",
     breaks=limiting.one_too_high,
-    mends=limiting.down_to_the_bakery,
     clears=lambda lab: clear(lab, "house/bakery", "house/radio", "house"),
+    mends="""
+from labkit.learn import tenants
+
+lab.take_all(tenants.limit(lab, "house", memory=None))
+lab.take_all(tenants.limit(lab, "house/bakery", memory="64M"))
+""",
     repaired=lambda facts: _memory(facts, "radio") == _FREE and _memory(facts, "bakery") < _FREE,
     tools=["print(lab.snapshot('cgroup'))", "cgroup_tree(lab)"],
     hint="a cgroup is held to its own limits and to those of all above it. Who is below the one that has the limit?",
@@ -198,6 +219,8 @@ ONE_TOO_HIGH = Fault(
             "the bakery has a limit of its own now; the one above it still counts, for the radio, too",
         ),
     ],
+    second_hint="the limit is on house, where both live: take it away there, tenants.limit(lab, 'house', "
+    "memory=None), and set it on house/bakery",
     why="the bakery alone is held to it",
     probes=("processes", "cgroup"),
 )
@@ -207,8 +230,21 @@ NOT_HANDED_DOWN = Fault(
     symptom="The bakery lives in the cgroup house/bakery. limit(lab, 'house/bakery', memory='32M') is answered with "
     "ENOENT, although the cgroup is there and the landlord is root.",
     breaks=limiting.not_handed_down,
-    mends=limiting.handed_down,
     clears=lambda lab: clear(lab, "house/bakery", "house"),
+    mends="""
+from labkit.cgroups import Limits
+from labkit.cgroups.change import EnterCgroup, HandDown
+from labkit.cgroups.make import MakeCgroup
+from labkit.learn import tenants
+
+trees = tenants.needed(lab, Limits(memory="32M")).trees
+if trees:  # version 1: memory has a tree of its own
+    room = f"/run/cgroup1/{trees[0]}/house/bakery"
+    lab.take_all([MakeCgroup(path=room), EnterCgroup(who="bakery", path=room)])
+else:
+    lab.take(HandDown(path="/sys/fs/cgroup/house", controllers=("memory",)))
+lab.take_all(tenants.limit(lab, "house/bakery", memory="32M"))
+""",
     repaired=lambda facts: _memory(facts, "bakery") <= 32 * MIB,
     tools=["print(lab.snapshot('cgroup'))", "cgroup_tree(lab)"],
     hint="a cgroup has the files of those controllers that its parent hands down (version 2), or that have it in their "
@@ -220,6 +256,9 @@ NOT_HANDED_DOWN = Fault(
             "it is limited, to more than the 32 MiB that were asked for",
         ),
     ],
+    second_hint="version 2: HandDown(path='/sys/fs/cgroup/house', controllers=('memory',)) lets memory reach what is "
+    "below house. Version 1: make house/bakery in the tree of memory, too, and let the bakery enter it. "
+    "Then limit house/bakery",
     why="the controller reaches the bakery, and the limit holds it",
     probes=("processes", "cgroup"),
 )
@@ -229,8 +268,12 @@ COLD = Fault(
     symptom="The radio was told to end (SIGTERM), long ago. It is no zombie, it is not stopped, it uses no CPU, and "
     "it is still there.",
     breaks=limiting.cold(killed=False).steps,
-    mends=[Kill(target="radio")],
     clears=[RemoveCgroup(path=f"{ROOT}/radio"), Kill(target="landlord"), Remove(path=limiting.ON_AIR)],
+    mends="""
+from labkit.namespaces.processes import Kill
+
+lab.take(Kill(target="radio"))
+""",
     repaired=lambda facts: not seen.life(facts, "radio"),
     tools=["process_tree(lab)", "print(lab.snapshot('cgroup'))"],
     hint="a signal is heard when a process runs. What keeps it from running? The cgroup's files say it",
@@ -240,6 +283,8 @@ COLD = Fault(
             "it runs again, and should be gone in a moment: check once more",
         ),
     ],
+    second_hint="its cgroup is frozen. Either thaw it, Freeze(path='/sys/fs/cgroup/radio', frozen=False), or send "
+    "what a frozen process obeys all the same: Kill(target='radio')",
     why="it has ended",
     probes=("processes", "cgroup"),
 )
@@ -249,8 +294,15 @@ ONE_ROOM = Fault(
     symptom="The bakery's till, which never asks for more, is killed for memory again and again. It happens whenever "
     "the ads are busy.",
     breaks=limiting.in_one_room,
-    mends=limiting.rooms_of_their_own,
     clears=lambda lab: clear(lab, "ads", "bakery"),
+    mends="""
+from labkit.cgroups import Limits
+from labkit.learn import tenants
+
+small = Limits(memory="16M", swap=0)
+lab.take_all(tenants.place(lab, "ads", small))
+lab.take_all(tenants.enter(lab, "ads", "ads", small))
+""",
     repaired=lambda facts: (
         chain(facts, "ads", "memory.max")[:1] != chain(facts, "till", "memory.max")[:1]
         and bool(seen.life(facts, "till") and seen.life(facts, "ads"))
@@ -268,6 +320,8 @@ ONE_ROOM = Fault(
             "a larger room is full later, and then the same one dies",
         ),
     ],
+    second_hint="both are in the cgroup bakery, and the kernel takes the largest. Give the ads a cgroup of their own "
+    "beside it, with a limit: tenants.place(lab, 'ads', …), tenants.enter(lab, 'ads', 'ads', …)",
     why="what the ads take, they take from themselves",
     probes=("processes", "cgroup"),
 )

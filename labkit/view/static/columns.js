@@ -17,7 +17,8 @@ function column(name, title, about, ...content) {
 
 /** The calls of a step; `open` shows a manual page. */
 export function callsColumn(step, open) {
-  const coming = step.is === "coming";
+  const coming = step.is === "coming" || step.is === "asked";
+  if (step.hidden?.includes("calls")) return column("calls", "System calls", null, untold());
   const about = coming ? "not made yet" : `${count(step.calls.length, "call")} · ${duration(step["µs"])}`;
   const rows = step.calls.map((call) => {
     const title = `manual page ${call.man}`;
@@ -38,9 +39,16 @@ function result(call) {
   return h("div", { class: "lp-result" }, h("span", {}, value, meaning), time);
 }
 
-/** The shell line, with a button that copies it. */
+/** In place of what would tell the answer. */
+function untold() {
+  return h("p", { class: "lp-none" }, "Not shown yet: it would tell the answer.");
+}
+
+/** The shell line, with a button that copies it, if `copyLine` does that. */
 export function shellColumn(step, copyLine) {
-  const button = h("button", { class: "lp-small", title: "copy the shell line (key: c)", click: copyLine }, "Copy");
+  if (step.hidden?.includes("shell")) return column("shell", "Shell", null, untold());
+  const title = "copy the shell line (key: c)";
+  const button = copyLine && h("button", { class: "lp-small", title, click: copyLine }, "Copy");
   const prompt = (text) => h("span", { class: "lp-prompt", "aria-hidden": "true" }, text);
   const lines = step.shell.split("\n").map((line, index) =>
     h("div", { class: "lp-line" }, prompt(index ? "  " : "$ "), words(line)));
@@ -56,6 +64,9 @@ function words(line) {
 
 /** What changed, under the name of the probe that saw it. */
 export function changesColumn(step) {
+  if (step.is === "asked") {
+    return column("changes", "What changes", null, h("p", { class: "lp-none" }, "Not shown until you have answered and pressed Next."));
+  }
   if (step.is === "coming") {
     const probes = h("strong", {}, step.probes.join(", "));
     const may = h("p", { class: "lp-none" }, "What will change? This step may touch: ", probes, ".");
@@ -103,6 +114,6 @@ function change(row) {
 
 /** "3 calls, 2 changes", for the ear. */
 export function spoken(step) {
-  if (step.is === "coming") return "";
+  if (step.is === "coming" || step.is === "asked") return "";
   return `${count(step.calls.length, "system call")}, ${count(total(step.changes), "change")}.`;
 }

@@ -6,8 +6,8 @@
 
 import { h, copy, lifeline, recordedBadge, GONE } from "./parts.js";
 import { spoken } from "./columns.js";
-import { stepView, errorView } from "./step.js";
-import { questionPanel } from "./question.js";
+import { beforeView, stepView, errorView } from "./step.js";
+import { questionPanel, saidList } from "./question.js";
 import { stepList } from "./steplist.js";
 import { manualPanel } from "./manual.js";
 import { BUTTONS, controlPanel } from "./controls.js";
@@ -27,7 +27,9 @@ export default {
     // what stays, whatever happens
     const controls = controlPanel(press);
     const list = stepList(model, (position) => press("goto", position), onToggled);
-    const question = questionPanel(model, me, (value) => post({ op: "answer", value }));
+    const again = (id) => post({ op: "again", question: id });
+    const question = questionPanel(model, me, (value) => post({ op: "answer", value }), again);
+    const said = saidList(model, again);
     const manual = manualPanel((page) => model.send({ op: "man", page }), () => root.focus({ preventScroll: true }));
     const notice = h("div", { class: "lp-notice", hidden: true, role: "alert" });
     const step = h("div", { class: "lp-step" });
@@ -35,16 +37,22 @@ export default {
     const voice = h("div", { class: "lp-voice", role: "status", "aria-live": "polite" });
     const root = h("div", {
       class: "labkit-player", tabindex: 0, role: "group", "data-lm-suppress-shortcuts": "true", keydown: onKey,
-    }, recordedBadge(model.get("recorded")), ...controls.nodes, list.node, question.node, notice, step, manual.node, following, voice);
+    }, recordedBadge(model.get("recorded")), ...controls.nodes, list.node, question.node, notice, step, manual.node, following, said.node, voice);
 
     // sending
 
     function press(op, position) {
       if (!allowed(op)) return;
       if (op === "goto" && position === undefined) return list.toggle();
-      if (op === "next" && question.waits()) question.focus();
+      if (["next", "run"].includes(op) && question.waits() && !pressed.length) return insist();
       list.toggle(false);
       post({ op, position, seen: moment().beat });
+    }
+
+    /** Next waits for an answer: nothing is sent, the form is outlined. */
+    function insist() {
+      question.insist();
+      voice.textContent = `Answer first: ${model.get("question").text}`;
     }
 
     function post(message) {
@@ -116,7 +124,7 @@ export default {
       const now = moment();
       const focused = step.contains(document.activeElement);
       showNotice(now.notice);
-      step.replaceChildren(...stepView(now, openManual, copyLine));
+      step.replaceChildren(...stepView(now, openManual, copyLine), ...beforeView(now, wantsBefore(now), openManual));
       if (focused) root.focus({ preventScroll: true });
       following.hidden = !now.next;
       if (now.next) {
@@ -128,10 +136,20 @@ export default {
       say(now);
     }
 
+    /** Whether the step before the one in question is to be seen: nothing waits, or a verdict speaks of it. */
+    function wantsBefore({ before }) {
+      const asked = model.get("question");
+      return Boolean(asked && !asked.waits) || model.get("said").some((one) => one.now && one.step === before?.number);
+    }
+
+    function showAsked() {
+      question.show();
+      said.show();
+    }
+
     function showNotice(told) {
       notice.hidden = !told;
       notice.replaceChildren(...(told ? [errorView(told, NOTICES[told.is])] : []));
-      if (told?.is === "refused" && question.waits()) question.focus();
     }
 
     function say({ step: shown, position, total, notice: told, way_back: wayBack }) {
@@ -155,7 +173,7 @@ export default {
       const button = BUTTONS.find(({ key, also }) => key === event.key || also === event.key);
       const page = moment().step?.man[0];
       if (button) press(button.op);
-      else if (event.key === "c" && moment().step) copyLine();
+      else if (event.key === "c" && moment().step?.shell) copyLine();
       else if (event.key === "m" && page) openManual(page);
       else return;
       event.preventDefault();
@@ -166,8 +184,10 @@ export default {
       const index = pressed.findIndex(({ id }) => id === moment().done);
       const answered = index >= 0 ? pressed[index] : null;
       pressed = pressed.slice(index + 1);
+      showAsked();
       showMoment();
       showControls();
+      if (moment().stopped && question.waits()) insist();
       if (answered) requestAnimationFrame(() => setTimeout(() => measured(answered)));
     }
 
@@ -178,14 +198,14 @@ export default {
 
     const follow = () => (root.dataset.theme = model.get("theme"));
     const listeners = [
-      ["change:plan", showPlan], ["change:moment", onMoment], ["change:question", question.show],
-      ["change:theme", follow], ["msg:custom", manual.receive], ["comm_live_update", showControls],
+      ["change:plan", showPlan], ["change:moment", onMoment], ["change:question", showAsked],
+      ["change:said", showAsked],      ["change:theme", follow], ["msg:custom", manual.receive], ["comm_live_update", showControls],
     ];
     for (const [event, listener] of listeners) model.on(event, listener);
 
     follow();
     showPlan();
-    question.show();
+    showAsked();
     showMoment();
     showControls();
     el.append(root);

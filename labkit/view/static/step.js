@@ -1,14 +1,14 @@
 // One step: which it is and why it is taken, what went wrong with it, and its triple view.
 
 import { h } from "./parts.js";
-import { callsColumn, shellColumn, changesColumn } from "./columns.js";
+import { callsColumn, shellColumn, changesColumn, spoken } from "./columns.js";
 
-const STATES = { coming: "comes first", taken: "taken by", failed: "failed, tried by" };
+const STATES = { coming: "comes first", asked: "comes next", taken: "taken by", failed: "failed, tried by" };
 
 /** The step that `moment` shows, as a list of elements; `openManual` shows a page, `copyLine` copies the shell line. */
 export function stepView({ step, way_back: wayBack, position }, openManual, copyLine) {
   if (!step) return [h("p", { class: "lp-none" }, "This plan has no steps.")];
-  const who = step.is === "coming" ? "" : step.who;
+  const who = step.is === "coming" || step.is === "asked" ? "" : step.who;
   const about = `Step ${step.number} · ${step.goal} · ${STATES[step.is]} ${who}`;
   const title = "read the manual page (key: m)";
   const pages = step.man.map((page) =>
@@ -18,11 +18,20 @@ export function stepView({ step, way_back: wayBack, position }, openManual, copy
     wayBack ? h("p", { class: "lp-back-note" }, label, wayBack) : null,
     h("div", { class: "lp-about-step" }, h("span", {}, about), h("span", { class: "lp-pages" }, ...pages)),
     h("h4", {}, step.title),
-    h("p", { class: "lp-why" }, h("strong", {}, `${step.what}. `), step.why === step.what ? "" : step.why),
+    step.what ? h("p", { class: "lp-why" }, h("strong", {}, `${step.what}. `), step.why === step.what ? "" : step.why) : null,
     step.error ? errorView(step.error, "The kernel said no") : null,
     h("div", { class: "lp-columns" },
       callsColumn(step, openManual), shellColumn(step, copyLine), changesColumn(step)),
   ].filter(Boolean);
+}
+
+/** While a question stands before a step: the step that was taken last, `open` or folded. */
+export function beforeView({ before }, open, openManual) {
+  if (!before) return [];
+  const copyLine = null; // one shell line at a time has a key
+  const head = h("summary", {}, h("span", { class: "lp-label" }, `Step ${before.number}`), `${before.title}: ${spoken(before)}`);
+  const columns = [callsColumn(before, openManual), shellColumn(before, copyLine), changesColumn(before)];
+  return [h("details", { class: "lp-before", open }, head, h("div", { class: "lp-columns" }, ...columns))];
 }
 
 /** An error as part of the lesson: what happened, why that usually is, where to look next. */
