@@ -136,7 +136,10 @@ class Engine:
         self.lab.image(image)
         self.lab.trees(spec_.hold)
         given = typed_of(stdin, at_end=not detach) if tty else input_of(stdin)
-        start = Start(spec_.name, spec.template(spec_), spec.HOLE, given, tty, clear=spec.remains(spec_))
+        start = Start(
+            spec_.name, spec.template(spec_), spec.HOLE, given, tty, owner=spec_.owner(spec_.user),
+            clear=spec.remains(spec_),
+        )  # fmt: skip
         container = self._start(start, spec_, spec_.argv, image)
         container._limits = limits
         self.containers[spec_.name] = container
@@ -153,14 +156,14 @@ class Engine:
         detach: bool,
     ) -> Container:
         """One more process in a running container; as its user and in its directory, if not told otherwise."""
-        plan, name, words = self._join(target, argv, user, workdir)
-        start = Start(name, plan.parts(), stdin=input_of(stdin))
+        plan, name, words, owner = self._join(target, argv, user, workdir)
+        start = Start(name, plan.parts(), stdin=input_of(stdin), owner=owner)
         return self._finish(self._start(start, target.spec, words, target.image), detach)
 
     def terminal(self, target: Container, argv: Sequence[str] | str = ("sh",)) -> Terminal:
         """A program with a terminal of its own in a running container."""
-        plan, name, words = self._join(target, argv, tty=True)
-        start = Start(name, plan.parts(), tty=True, open_terminal=True)
+        plan, name, words, owner = self._join(target, argv, tty=True)
+        start = Start(name, plan.parts(), tty=True, open_terminal=True, owner=owner)
         process = self._finish(self._start(start, target.spec, words, target.image), detach=True)
         return Terminal(self.lab.backend.terminal(name), process)
 
@@ -171,8 +174,8 @@ class Engine:
         user: str | int | None = None,
         workdir: str | None = None,
         tty: bool = False,
-    ) -> tuple[Plan, str, tuple[str, ...]]:
-        """The plan for one more process in `target`, the process's name, and its words."""
+    ) -> tuple[Plan, str, tuple[str, ...], int | None]:
+        """The plan for one more process in `target`, the process's name, its words, and its uid in the lab."""
         self.lab.check_open()
         if not target.running:
             raise SpecError(
@@ -184,7 +187,8 @@ class Engine:
         self.lab.lacking.check_user(who, target.spec.namespaces)
         where = target.spec.workdir if workdir is None else workdir_of(workdir)
         name = f"{target.name}.{next(target.numbers)}"
-        return joining.plan(target.spec, target.pid, name, words, workdir=where, user=who, tty=tty), name, words
+        plan = joining.plan(target.spec, target.pid, name, words, workdir=where, user=who, tty=tty)
+        return plan, name, words, target.spec.owner(who)
 
     def _start(self, start: Start, spec_: Spec, argv: Sequence[str], image: str) -> Container:
         self.lab.touched()

@@ -74,6 +74,14 @@ class Spec:
         """Where its thin layer lies in the lab host."""
         return f"{LAB}/{self.name}"
 
+    def owner(self, user: tuple[int, int] | None) -> int | None:
+        """The uid in the lab of `user` of the container (None: its root); None where its user namespace has no such."""
+        uid = user[0] if user else 0
+        if "user" not in self.namespaces:
+            return uid
+        extents = ((outside + uid - inside, uid - inside, count) for inside, outside, count in self.uids)
+        return next((number for number, place, count in extents if 0 <= place < count), None)
+
     @property
     def cgroup_path(self) -> str:
         """Its cgroup, as the lab host sees it; empty without one."""

@@ -36,7 +36,8 @@ class Start:
 
     With `tty` its streams are one terminal, whose other end is read here, or given away with
     `open_terminal`. With a `hole` the `template` is shared by many: the hole stands for the name in it.
-    `clear` names what is to be removed when it has ended: ``{"cgroups": [...], "trees": [...]}``.
+    `clear` names what is to be removed when it has ended: ``{"cgroups": [...], "trees": [...]}``. Its streams belong
+    to uid `owner`, a number of the lab's; with None they stay with the notebook's user.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Start:
     stdin: bytes | None = None
     tty: bool = False
     open_terminal: bool = False
+    owner: int | None = None
     clear: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
