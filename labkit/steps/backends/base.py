@@ -15,6 +15,7 @@ from labkit.linux.calls import Intent
 
 Row = list[Any]
 Facts = dict[str, Any]
+Accounts = tuple[bytes, bytes, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,8 @@ class Images(Protocol):
     def top(self, image: str) -> dict[str, str]:
         """As `Backend.top`."""
 
-    def user(self, image: str, name: str) -> tuple[int, int] | None:
-        """As `Backend.user`."""
+    def accounts(self, image: str) -> Accounts:
+        """As `Backend.accounts`."""
 
 
 class Backend(Protocol):
@@ -116,8 +117,8 @@ class Backend(Protocol):
     def top(self, image: str) -> dict[str, str]:
         """What lies at the top of an image: each name with "directory", "symlink" or "file"."""
 
-    def user(self, image: str, name: str) -> tuple[int, int] | None:
-        """(uid, gid) of a user of the image, or None."""
+    def accounts(self, image: str) -> Accounts:
+        """The contents of the image's /etc/passwd and /etc/group (empty: there is none), and why one was refused."""
 
     def attach(self, name: str, path: str) -> None:
         """Make the directory `path` of the real machine visible, read-only, as /run/lab/images/`name`."""
