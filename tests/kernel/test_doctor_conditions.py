@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -237,6 +238,13 @@ os.write(going, b"x")
 os.waitpid(helper, 0)
 open("/proc/sys/user/max_user_namespaces", "w").write("0")
 """
+
+
+def test_a_program_of_lessons_that_the_lab_host_cannot_start() -> None:
+    place = os.path.realpath(f"/proc/self/root{shutil.which('sleep', path='/usr/bin:/bin')}")
+    found = examined(f"mount --bind /dev/null {place}")["programs"]
+    assert (found[0]["mark"], found[0]["says"]) == ("ok", "sh: the lab host has them")
+    named(found[1], "WRONG", "sleep does not start on the lab host: ", "does not show", "findmnt -T", ALL)
 
 
 def test_an_ordinary_user_of_the_lab_who_may_not_be_root_anywhere() -> None:
