@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import re
 import shutil
 import sys
 import time
@@ -20,6 +22,7 @@ from stage import ROOT, grant, play, seccomp
 
 from labkit.doctor import clock
 from labkit.doctor.patient import Patient
+from labkit.linux import kvm
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="setting the stage needs root"),
@@ -130,6 +133,16 @@ mount --bind /usr/local/stage/dev /dev
 def test_no_virtual_machine_within(flags: str, says: str, remedy: str) -> None:
     told = examined(BARE_DEV, bound("/proc/cpuinfo", f"flags : {flags}\n"))
     named(told["virtual"][0], "note", says, "", remedy, [])
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/kvm"), reason="this machine has no /dev/kvm")
+@pytest.mark.skipif(platform.machine() not in kvm.PROCESSORS, reason="a guest is not tried on this processor")
+@pytest.mark.skipif(
+    bool(re.search(r"\b(vmx|svm)\b", Path("/proc/cpuinfo").read_text())), reason="this processor may well run a guest"
+)
+def test_a_device_that_opens_and_runs_no_guest() -> None:
+    told = examined()
+    named(told["virtual"][0], "note", "/dev/kvm opens, but no guest runs: ", "does not pass", "LABKIT_EMULATE=1", [])
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/kvm"), reason="this machine has no /dev/kvm")
