@@ -3,6 +3,18 @@
 
 STATE=$ROOT/.lab # the server's state, logs and locks; everything in it can be made again
 
+me() { # the user's name; the number where the machine has no name for it, as in some containers
+    local name
+    name=$(id -un 2>/dev/null) || name=$(id -u)
+    printf '%s\n' "$name"
+}
+
+# Without an account there is often no home either: HOME is missing, or / or another that may not be written. pip,
+# Jupyter and IPython want one.
+: "${HOME:=$(cd ~ 2>/dev/null && pwd)}"
+[[ -d $HOME && -w $HOME ]] || HOME=$STATE/home
+export HOME
+
 say() { printf '%s\n' "$*"; }
 
 note() { printf 'note: %s\n' "$*" >&2; }
@@ -19,10 +31,11 @@ fail() { # STEP WHY REMEDY
 
 open_state() { # make .lab, and let one ./lab at a time change this directory
     if [[ ! -w $ROOT ]] || { [[ -e $STATE ]] && [[ ! -w $STATE ]]; }; then
-        fail "use this directory" "$(id -un) may not write in $ROOT/.lab" \
-            "clone into a directory of your own, or: sudo chown -R $(id -un) '$ROOT'"
+        fail "use this directory" "$(me) may not write in $ROOT/.lab" \
+            "clone into a directory of your own, or: sudo chown -R $(me) '$ROOT'"
     fi
     mkdir -p "$STATE/log"
+    [[ $HOME != "$STATE/home" ]] || mkdir -p "$HOME"
     chmod 0700 "$STATE"
     exec 9>"$STATE/lock"
     command -v flock >/dev/null || return 0 # macOS has none; there are only recorded lessons there

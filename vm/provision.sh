@@ -55,7 +55,7 @@ main() {
         esac
         shift
     done
-    ((EUID == 0)) || fail "begin" "$(id -un) is not root, and packages, a service and a sudo rule are root's affair" \
+    ((EUID == 0)) || fail "begin" "$(me) is not root, and packages, a service and a sudo rule are root's affair" \
         "sudo vm/provision.sh; without sudo: ./lab up"
     : "${OWNER:=${vm:+vagrant}}" "${OWNER:=${SUDO_USER:-}}"
     mkdir -p "$ROOT" || fail "begin" "$ROOT cannot be made" "is the file system full, or read-only? df /var; findmnt /var"
