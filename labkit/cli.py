@@ -45,6 +45,9 @@ def _parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser("doctor", help="say what this machine can do, and what is left of dead labs")
     doctor.add_argument("--fix", action="store_true", help="do what is safe: bury dead labs, build missing images")
+    doctor.add_argument(
+        "--verbose", "-v", action="store_true", help="also what is well, each thing with what was found"
+    )
     doctor.add_argument("--json", action="store_true", help="the same as data")
     doctor.add_argument("--class", action="store_true", dest="in_class",
                         help="five minutes before a class: also reset, projector, offline")  # fmt: skip
@@ -93,7 +96,7 @@ def _doctor(args: argparse.Namespace) -> int:
     from labkit.doctor import main as examine
 
     _as_in_jupyter()
-    return examine(fix=args.fix, as_json=args.json, in_class=args.in_class)
+    return examine(fix=args.fix, as_json=args.json, in_class=args.in_class, verbose=args.verbose)
 
 
 def _agent_command(args: argparse.Namespace) -> int:

@@ -117,7 +117,9 @@ class Lab(Closing, Shown):
         `image` is the name of an image or the path of any directory; `argv` a list of words (a string is
         split as a shell does; None is a shell). Waits and returns a `Container` with `returncode`, `stdout`
         and `stderr`; with `detach` returns as soon as the program runs. With `init` a small init is pid 1.
-        With `limits` it is held to them, and all that it uses is counted; ``Limits()`` only counts.
+        With `limits` it is held to them, and all that it uses is counted; ``Limits()`` only counts. A `user` is a name
+        or a number, or two with a colon for the group, looked up in the image's /etc/passwd and /etc/group, which also
+        say what HOME is, unless `env` does, and which supplementary groups there are.
 
         Raises SpecError, ImageError, StepError. A program that is missing or not executable is no error
         but ends with 127 or 126, as in a shell.

@@ -9,6 +9,18 @@ if [[ ! -w $STATE && (-e $STATE || ! -w $ROOT) ]]; then
     STATE=${XDG_STATE_HOME:-${HOME:-}/.local/state}/labkit/${STATE//[^a-zA-Z0-9_.]/-}
 fi
 
+me() { # the user's name; the number where the machine has no name for it, as in some containers
+    local name
+    name=$(id -un 2>/dev/null) || name=$(id -u)
+    printf '%s\n' "$name"
+}
+
+# Without an account there is often no home either: HOME is missing, or / or another that may not be written. pip,
+# Jupyter and IPython want one.
+: "${HOME:=$(cd ~ 2>/dev/null && pwd)}"
+[[ -d $HOME && -w $HOME ]] || HOME=$STATE/home
+export HOME
+
 say() { printf '%s\n' "$*"; }
 
 note() { printf 'note: %s\n' "$*" >&2; }
@@ -25,9 +37,10 @@ fail() { # STEP WHY REMEDY
 
 open_state() { # make it, and let one ./lab at a time change what is there
     if ! mkdir -p "$STATE/log" 2>/dev/null || [[ ! -w $STATE || ! -w $STATE/log ]]; then
-        fail "make the state directory" "neither $ROOT nor $STATE may be written" \
+        fail "make the state directory" "$(me) may write neither in $ROOT nor in $STATE" \
             "set XDG_STATE_HOME to a directory of your own, or clone into one"
     fi
+    [[ $HOME != "$STATE/home" ]] || mkdir -p "$HOME"
     chmod 0700 "$STATE"
     exec 9>"$STATE/lock"
     command -v flock >/dev/null || return 0 # macOS has none; there are only recorded lessons there

@@ -29,7 +29,7 @@ packages() { # LIST...: install what is missing of these lists; only `need` is w
         elif tools_are_here; then
             note "not installed, for want of root: ${missing[*]}"
         else
-            fail "install packages" "${missing[*]}: missing, and $(id -un) has no sudo here" \
+            fail "install packages" "${missing[*]}: missing, and $(me) has no sudo here" \
                 "ask an administrator for: apt-get install ${missing[*]}"
         fi
     fi

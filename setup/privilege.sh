@@ -2,7 +2,7 @@
 # The agent as root for an ordinary user: one sudo rule for one command without arguments.
 
 LIBEXEC=/usr/local/libexec/labkit
-RULE_FOR=$(id -un) # vm/provision.sh, as root, installs the rule for another
+RULE_FOR=$(me) RULE_UID=$(id -u) # vm/provision.sh, as root, installs the rule for another
 RULES=/etc/sudoers.d/labkit
 
 agent_files() { # what the agent imports, and nothing else: no compiled file, no symlink
@@ -20,7 +20,7 @@ agent_is_current() { # root's copy equals this checkout, and the rule lets us st
 
 rule_is_there() {
     local other=()
-    [[ $RULE_FOR == "$(id -un)" ]] || other=(-U "$RULE_FOR")
+    [[ $RULE_FOR == "$(me)" ]] || other=(-U "$RULE_FOR")
     sudo -n "${other[@]}" -l "$LIBEXEC/agent" >/dev/null 2>&1
 }
 
@@ -29,6 +29,11 @@ sudo_rule() { # ask | yes | no
     ((EUID != 0)) || return 0
     if [[ $mode == no ]]; then
         : >"$refusal"
+        return 0
+    fi
+    if ! getent passwd "$RULE_UID" >/dev/null; then # sudo: "you do not exist in the passwd database"
+        [[ $mode != yes ]] || fail "install the sudo rule" "sudo serves only users with an account, and uid $RULE_UID has none" \
+            "./lab up --no-sudo-rule goes on without; or an administrator gives uid $RULE_UID a line in /etc/passwd"
         return 0
     fi
     ! agent_is_current || return 0
@@ -46,7 +51,7 @@ sudo_rule() { # ask | yes | no
 The lessons take their steps through a small agent. As root it can take all of them; without root it
 works in a user namespace, and a few steps (cgroup limits, for instance) are refused with the reason.
 
-A sudo rule would let $(id -un) start this agent, and only this, as root and without a password:
+A sudo rule would let $(me) start this agent, and only this, as root and without a password:
   $RULES        $(rule)
   $LIBEXEC/     the agent's code, a copy that belongs to root
 Whoever may start it can do to this machine what root can: say yes on a machine of your own or made for
@@ -61,22 +66,29 @@ EOF
             return 0
         fi
     fi
-    may_be_root "install the sudo rule" || fail "install the sudo rule" "$(id -un) has no sudo here, or it wants a password and there is no terminal" \
+    may_be_root "install the sudo rule" || fail "install the sudo rule" "$(me) has no sudo here, or it wants a password and there is no terminal" \
         "run ./lab up --sudo-rule in a terminal, or ./lab up --no-sudo-rule to go on without"
     task "install the sudo rule" "./lab up --no-sudo-rule goes on without it" install_rule
     rm -f "$refusal"
 }
 
 rule() {
-    printf '%s ALL=(root) NOPASSWD: %s/agent ""' "$RULE_FOR" "$LIBEXEC"
+    printf '%s ALL=(root) NOPASSWD: %s/agent ""' "$(rule_user)" "$LIBEXEC"
+}
+
+# A plain name as it is; any other by its number, which sudoers(5) takes for every user: in a name like EXAMPLE\jane or
+# jane@example.org some letters would have to be escaped, and ALL means everybody.
+rule_user() {
+    local LC_ALL=C
+    if [[ $RULE_FOR =~ ^[a-z_][a-z0-9_-]*$ ]]; then
+        printf '%s' "$RULE_FOR"
+    else
+        printf '#%s' "$RULE_UID"
+    fi
 }
 
 install_rule() {
     local file scratch
-    if [[ ! $RULE_FOR =~ ^[a-z_][a-z0-9_-]*$ ]]; then
-        echo "the user name $RULE_FOR would have to be escaped in $RULES; write the rule by hand: visudo -f $RULES"
-        return 1
-    fi
     # Root's copy first, whole or not at all; then the rule that makes it worth something.
     as_root rm -rf "$LIBEXEC/lib.new" "$LIBEXEC/lib.old" || return 1
     while read -r file; do
@@ -105,5 +117,5 @@ install_rule() {
 }
 
 other_rules() { # the lines of other users of this machine
-    as_root sh -c "cat $RULES 2>/dev/null || true" | grep -v -e '^#' -e "^$RULE_FOR " || true
+    as_root sh -c "cat $RULES 2>/dev/null || true" | grep -v -e '^#[^0-9]' -e "^$(rule_user) " || true
 }

@@ -16,7 +16,7 @@ remove_everything() {
         if may_be_root "remove ${there[*]}"; then
             remove_as_root "${there[@]}"
         else # then somebody else has put it there, and may still want it
-            note "$(id -un) has no sudo here, so this stays: ${there[*]}"
+            note "$(me) has no sudo here, so this stays: ${there[*]}"
         fi
     fi
     [[ ! -e $STATE/work ]] || say "Your copies of the lessons stay in $(<"$STATE/work")"
@@ -37,7 +37,7 @@ remove_as_root() { # THING...
     others=$(other_rules)
     if [[ -n $others && $EUID != 0 ]]; then # a neighbour's rule needs the agent and the images
         printf '%s\n' "$others" | as_root tee "$RULES" >/dev/null
-        say "removed the rule of $(id -un); other users of this machine keep theirs"
+        say "removed the rule of $(me); other users of this machine keep theirs"
         return
     fi
     if [[ -e $UNIT ]] && command -v systemctl >/dev/null; then

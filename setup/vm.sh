@@ -28,9 +28,9 @@ build_machine() {
             "make it there, and bring its directory .machine here (docs/vm.md); or: vagrant up"
     fi
     packages builder
-    if ((EUID != 0)) && ! grep -qs "^$(id -un):" /etc/subuid; then
-        fail "build the machine" "$(id -un) has no user ids of its own to be root with (/etc/subuid)" \
-            "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $(id -un)"
+    if ((EUID != 0)) && ! cut -d: -f1 /etc/subuid 2>/dev/null | grep -qxF -e "$(me)" -e "$(id -u)"; then
+        fail "build the machine" "$(me) has no user ids of its own to be root with (/etc/subuid)" \
+            "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $(me)"
     fi
     task "build the machine (five minutes, once)" \
         "is the package mirror reachable? Then the same command again; .machine/build.log tells all" course_machine build

@@ -47,6 +47,17 @@ mount -t tmpfs -o mode=755 none /etc/sudoers.d
 RULE_FOR=student; as_root() {{ "$@"; }}; install_rule)
 """
 
+#: set-up: a machine whose / holds nothing, and whose top directories are mounts, with all that is mounted below them
+SEPARATE = """
+new=/run/labkit/new; mkdir $new; mount -t tmpfs -o mode=755 none $new
+for each in /*; do
+    if [ -L $each ]; then cp -P $each $new$each
+    elif [ -d $each ]; then mkdir $new$each; mount --rbind $each $new$each
+    else cp $each $new$each; fi
+done
+mkdir $new/.old; cd $new; pivot_root . .old; umount -l /.old; rmdir /.old; cd /
+"""
+
 
 def grant(user: str, count: int = 65536) -> str:
     """Set-up: subordinate ids for `user` (nobody: none at all)."""

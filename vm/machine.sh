@@ -49,16 +49,19 @@ END
 }
 
 greeting() { # PORT: pam_motd runs it at each login
-    written "$GREETING" 0755 < <(fill_in vm/greeting.in "$1") || true
+    local quoted
+    printf -v quoted %q "${PLACE:?}"
+    written "$GREETING" 0755 < <(fill_in vm/greeting.in "$quoted" "$1") || true
 }
 
-fill_in() { # FILE [PORT ADDRESS]: with what is known by now
-    sed -e "s|@OWNER@|$OWNER|g" -e "s|@PLACE@|$PLACE|g" -e "s|@PORT@|${2:-}|g" -e "s|@ADDRESS@|${3:-}|g" "$1"
+fill_in() { # FILE PLACE [PORT ADDRESS]: with what is known by now; PLACE as the language of the file has it
+    local place=${2//[\\&|]/\\&} # the three have a meaning in the replacement of sed's s
+    sed -e "s|@UID@|$OWNER_UID|g" -e "s|@PLACE@|$place|g" -e "s|@PORT@|${3:-}|g" -e "s|@ADDRESS@|${4:-}|g" "$1"
 }
 
 service() { # PORT ADDRESS: JupyterLab as the user, from boot on
     local changed=
-    ! written "$UNIT" < <(fill_in vm/labkit.service.in "$1" "$2") || changed=yes
+    ! written "$UNIT" < <(fill_in vm/labkit.service.in "${PLACE//%/%%}" "$1" "$2") || changed=yes
     if ! command -v systemctl >/dev/null; then
         note "there is no systemd here, so nothing starts JupyterLab at boot; as $OWNER: cd $PLACE; ./lab up"
         return 0

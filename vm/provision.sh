@@ -22,6 +22,8 @@ source setup/packages.sh
 source setup/python.sh
 # shellcheck source=setup/privilege.sh
 source setup/privilege.sh
+# shellcheck source=vm/user.sh
+source vm/user.sh
 # shellcheck source=vm/machine.sh
 source vm/machine.sh
 
@@ -55,7 +57,7 @@ main() {
         esac
         shift
     done
-    ((EUID == 0)) || fail "begin" "$(id -un) is not root, and packages, a service and a sudo rule are root's affair" \
+    ((EUID == 0)) || fail "begin" "$(me) is not root, and packages, a service and a sudo rule are root's affair" \
         "sudo vm/provision.sh; without sudo: ./lab up"
     : "${OWNER:=${vm:+vagrant}}" "${OWNER:=${SUDO_USER:-}}"
     mkdir -p "$ROOT" || fail "begin" "$ROOT cannot be made" "is the file system full, or read-only? df /var; findmnt /var"
@@ -72,32 +74,12 @@ main() {
     images
     as_owner "compile the lab's Python" "$PYTHON -m compileall $PLACE/labkit" \
         "$PYTHON" -m compileall -q labkit
-    as_owner "gather the fonts for plots" "rm -r ~$OWNER/.cache/matplotlib" "$PYTHON" -c 'import matplotlib.font_manager'
+    as_owner "gather the fonts for plots" "rm -r $HOUSE/.cache/matplotlib" "$PYTHON" -c 'import matplotlib.font_manager'
     user_namespaces
     delegation
     [[ -z $vm ]] || greeting "$port"
     service "$port" "$address"
     [[ -z $vm ]] || drop_downloads
-}
-
-the_user() { # VM: the one whose course it is; sets HOUSE, and PLACE unless it was given
-    if [[ -z $OWNER ]]; then
-        fail "choose the user" "this was not called through sudo, so nobody says who the student is" \
-            "vm/provision.sh --user NAME (or --vm on a machine made for the course)"
-    fi
-    if [[ ! $OWNER =~ ^[a-z_][a-z0-9_-]*$ ]]; then
-        fail "choose the user" "the name $OWNER cannot be written into a sudo rule as it is" "vm/provision.sh --user NAME"
-    fi
-    if ! id "$OWNER" >/dev/null 2>&1; then
-        [[ -n $1 ]] || fail "choose the user" "there is no user $OWNER on this machine" "adduser $OWNER"
-        task "make the user $OWNER" "is / writable, and not full? df /" useradd --create-home --shell /bin/bash "$OWNER"
-    fi
-    [[ $(id -u "$OWNER") != 0 ]] || fail "choose the user" "JupyterLab shall not run as root" "vm/provision.sh --user NAME"
-    HOUSE=$(getent passwd "$OWNER" | cut -d: -f6)
-    if [[ -z $PLACE && $(stat -c %U "$SOURCE") == "$OWNER" && -z $1 ]]; then
-        PLACE=$SOURCE
-    fi
-    : "${PLACE:=$HOUSE/labkit}"
 }
 
 put_in_place() { # the project as it is here, without touching what the student has changed there
@@ -123,18 +105,9 @@ restore() { # FILE, which the user need not be allowed to read where it lies
 }
 
 the_agent() { # root's copy of it, and the rule that lets the user start it
-    RULE_FOR=$OWNER
+    RULE_FOR=$OWNER RULE_UID=$OWNER_UID
     agent_is_current ||
         task "install the sudo rule" "look at the lines above; visudo -c shows a rule that sudo refuses" install_rule
-}
-
-owner() { # COMMAND...: as the user, in the user's surroundings
-    runuser -u "$OWNER" -- env -u XDG_DATA_HOME -u XDG_CONFIG_HOME -u XDG_CACHE_HOME \
-        HOME="$HOUSE" USER="$OWNER" LOGNAME="$OWNER" PIP_CACHE_DIR="${PIP_CACHE_DIR:-$PLACE/.lab/pip}" "$@"
-}
-
-as_owner() { # TITLE REMEDY COMMAND...
-    task "$1" "$2" owner "${@:3}"
 }
 
 drop_downloads() { # half a gigabyte that a second machine would have to carry as well

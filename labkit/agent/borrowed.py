@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 
+from labkit.agent.separate import OWN
 from labkit.linux import syscalls
 from labkit.linux.constants import (
     AT_EMPTY_PATH,
@@ -23,8 +24,6 @@ from labkit.linux.constants import (
     O_CLOEXEC,
     OPEN_TREE_CLONE,
 )
-
-_OWN = ("dev", "proc", "run", "sys", "tmp")  # the lab host mounts its own
 
 
 class Borrowed:
@@ -62,7 +61,7 @@ def _copy(path: str) -> int:
 
 def _worth_it(entry: os.DirEntry[str]) -> bool:
     """Whether there is something in it that may be seen: an empty one is more use as a place to mount on."""
-    if entry.name in _OWN or entry.is_symlink():
+    if entry.name in OWN or entry.is_symlink():
         return False
     try:
         return bool(os.listdir(entry.path))

@@ -2,7 +2,8 @@
 
 It is born by the supervisor in new pid, mount, network, uts and ipc namespaces and turns them into a
 machine: a root file system of its own (an overlay whose lower layer is the real root and whose upper
-layer is a tmpfs, so that nothing written here reaches the disk), /proc, /sys, a small /dev, /run and
+layer is a tmpfs, so that nothing written here reaches the disk; so are directories that are mounts of their
+own, see `labkit.agent.separate`), /proc, /sys, a small /dev, /run and
 /tmp. Then it makes / shared, as systemd does on a real machine, starts the zygote, and waits.
 
 It is the garbage collector's handle: when pid 1 of a pid namespace dies, the kernel kills every other
@@ -20,10 +21,10 @@ import select
 import signal
 import socket
 
-from labkit.agent import actor, wire
+from labkit.agent import actor, separate, wire
 from labkit.agent.borrowed import Borrowed
 from labkit.agent.zygote import Zygote
-from labkit.linux import syscalls, titles
+from labkit.linux import mountinfo, syscalls, titles
 from labkit.linux.constants import (
     CLONE_NEWCGROUP,
     MNT_DETACH,
@@ -53,6 +54,7 @@ def build_root(scratch: str, *, cgroup: str, rootless: bool) -> None:
     call = syscalls.call
     call("mount", None, "/", None, MS_REC | MS_PRIVATE, None)
     machine = Borrowed() if rootless else None
+    separated = [] if machine else separate.wanted(mountinfo.read())
     call("mount", "tmpfs", scratch, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
     for name in ("lab", "lab/root", "lab/root/upper", "lab/root/work", "lab/images", "machine"):
         os.mkdir(f"{scratch}/{name}", 0o755)
@@ -62,6 +64,8 @@ def build_root(scratch: str, *, cgroup: str, rootless: bool) -> None:
     call("mount", "overlay", new, "overlay", 0, layers + (",userxattr" if machine else ""))
     if machine:
         machine.mount(new)
+    for number, directory in enumerate(separated):
+        separate.show(directory, new, f"{scratch}/lab/root/{number}")
     call("mount", "proc", f"{new}/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None)
     call("mount", "sysfs", f"{new}/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, None)
     if cgroup:

@@ -29,7 +29,7 @@ def grants(path: str) -> list[Range]:
         pass
     found = []
     try:
-        with open(path, encoding="utf-8") as rows:
+        with open(path, encoding="utf-8", errors="surrogateescape") as rows:
             for who, first, count in (row.strip().split(":") for row in rows if row.count(":") == 2):
                 if who in names:
                     found.append((int(first), int(count)))

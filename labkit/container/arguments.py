@@ -9,17 +9,18 @@ from __future__ import annotations
 import itertools
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from labkit.container.spec import PLACES
 from labkit.errors import ImageError, SpecError
+from labkit.image import accounts
+from labkit.image.accounts import Account
 from labkit.linux import nsfs
 from labkit.linux.constants import SIGRTMAX
 from labkit.namespaces.processes import PATH, Environment
 
 _STRING_MAX = 131072  # MAX_ARG_STRLEN: execve(2) "Limits on size of arguments and environment"
 _ID_MAX = 2**32 - 2
-_ENVIRONMENT = (("PATH", PATH), ("HOME", "/root"), ("TERM", "xterm"))
 
 
 def argv_of(argv: object) -> tuple[str, ...]:
@@ -42,13 +43,14 @@ def argv_of(argv: object) -> tuple[str, ...]:
     return tuple(words)
 
 
-def environment_of(env: Mapping[str, str] | None) -> Environment:
-    """PATH, HOME and TERM, and what was given."""
+def environment_of(env: Mapping[str, str] | None, home: str = "/root") -> Environment:
+    """PATH, HOME and TERM, and what was given; `home` is what the image says of the user."""
+    own = (("PATH", PATH), ("HOME", home), ("TERM", "xterm"))
     if not env:
-        return _ENVIRONMENT
+        return own
     if not isinstance(env, Mapping):
         raise SpecError(f"env is {type(env).__name__}, not a dictionary", look='env={"LANG": "C"}')
-    merged = {**dict(_ENVIRONMENT), **env}
+    merged = {**dict(own), **env}
     for key, value in merged.items():
         if not isinstance(key, str) or not key or "=" in key:
             raise SpecError(f"{key!r} cannot be the name of an environment variable", look="man 7 environ")
@@ -133,25 +135,33 @@ def workdir_of(workdir: str | None) -> str:
     return workdir
 
 
-def user_of(user: object, by_name: Callable[[str], tuple[int, int] | None]) -> tuple[int, int] | None:
-    """(uid, gid): of a number, of "uid:gid", or of a name that `by_name` knows."""
-    if user is None:
-        return None
-    text = str(user)
-    uid, colon, gid = text.partition(":")
-    if _number(uid) and (not colon or _number(gid)):
-        found: tuple[int, int] | None = int(uid), int(gid or uid)
-    else:
-        found = by_name(text) if isinstance(user, str) else None
-    if found is None:
-        raise SpecError(f"there is no user {text!r} in this image", look="a number, as in user=1000")
-    if max(found) > _ID_MAX:  # the next one is -1, "leave it as it is": setresuid(2)
+def account_of(user: object, image: str, files: accounts.Files) -> Account:
+    """The account of `user` in an image with these account files: a name or a number, or one of each with a colon.
+
+    None is root. See `labkit.image.accounts.find`.
+    """
+    example = 'user="tenant", user=1000, user="tenant:tty" or user="1000:5"'
+    text = "0" if user is None else str(user)
+    if isinstance(user, bool) or (user is not None and not isinstance(user, (str, int))):
+        raise SpecError(f"user is {type(user).__name__}, neither a name nor a number", look=example)
+    name, colon, group = text.partition(":")
+    if not name or (colon and not group) or ":" in group or text.startswith("-"):
+        raise SpecError(f"{text!r} is no user: neither a name nor a number, nor two of them with a colon", look=example)
+    _string("user", text)
+    try:
+        found = accounts.find(files, text)
+    except LookupError as error:
+        word, path = error.args
+        what = "user" if path == accounts.PASSWD else "group"
+        raise SpecError(
+            f"there is no {what} {word!r} in {path} of {image}",
+            likely=files.unread or "users are those of the image, not those of this machine",
+            look="a number, as in user=1000, needs no entry",
+        ) from error
+    if max(found.uid, found.gid, *found.groups) > _ID_MAX:  # the next one is -1, "leave it as it is": setresuid(2)
         raise SpecError(f"{text} is no user: ids end at {_ID_MAX}", look="man 7 credentials")
+    _string(f"the home directory of {text!r} in {accounts.PASSWD} of {image}", found.home)
     return found
-
-
-def _number(text: str) -> bool:
-    return text.isascii() and text.isdigit()
 
 
 def signal_of(signal: int) -> int:

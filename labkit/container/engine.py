@@ -15,6 +15,7 @@ from labkit.cgroups.hold import Held
 from labkit.cgroups.limits import Limits
 from labkit.container import looking, spec, unstarted
 from labkit.container.arguments import (
+    account_of,
     argv_of,
     environment_of,
     input_of,
@@ -22,7 +23,6 @@ from labkit.container.arguments import (
     places_of,
     signal_of,
     typed_of,
-    user_of,
     workdir_of,
 )
 from labkit.container.container import Container
@@ -32,6 +32,7 @@ from labkit.container.sampler import Sampler
 from labkit.container.spec import Spec
 from labkit.container.terminal import Terminal
 from labkit.errors import HostDied, SpecError, StepError
+from labkit.image.accounts import Account, Files
 from labkit.steps.backends.base import Backend, CallFailed, Ended, Start
 from labkit.steps.fact import Fact
 from labkit.steps.naming import Naming
@@ -110,19 +111,21 @@ class Engine:
             raise SpecError("a user namespace may mount nothing in the mount namespace of others", look='add "mnt"')
         if hostname is not None and "uts" not in kinds:
             raise SpecError("without a uts namespace the hostname is that of the lab host", look="leave hostname out")
-        lab, who = self.lab.lacking, self._user(user, image)
+        lab, account = self.lab.lacking, self._account(user, image)
+        who = None if user is None else account
         lab.check_user(who, kinds)
         held = lab.hold(limits)
         lab.check_image(image, kinds, few_devices=held.devices is not None)
         return Spec(
-            name=chosen, image=known, argv=words, hostname=host, environment=environment_of(env), namespaces=kinds,
-            user=who, workdir=workdir_of(workdir), init=init, tty=tty, missing=missing, put_old=put_old,
+            name=chosen, image=known, argv=words, hostname=host, namespaces=kinds,
+            environment=environment_of(env, account.home), home_given="HOME" in (env or {}), user=who,
+            workdir=workdir_of(workdir), init=init, tty=tty, missing=missing, put_old=put_old,
             cgroup=lab.cgroups, bind_devices=lab.rootless, hide_runtime=not lab.rootless,
             userxattr=lab.rootless, uids=lab.for_containers(), hold=held,
         )  # fmt: skip
 
-    def _user(self, user: str | int | None, image: str) -> tuple[int, int] | None:
-        return user_of(user, lambda name: self.lab.backend.user(image, name))
+    def _account(self, user: str | int | None, image: str) -> Account:
+        return account_of(user, image, Files(*self.lab.backend.accounts(image)))
 
     def run(
         self,
@@ -138,7 +141,10 @@ class Engine:
         self.lab.image(image)
         self.lab.trees(spec_.hold)
         given = typed_of(stdin, at_end=not detach) if tty else input_of(stdin)
-        start = Start(spec_.name, spec.template(spec_), spec.HOLE, given, tty, clear=spec.remains(spec_))
+        start = Start(
+            spec_.name, spec.template(spec_), spec.HOLE, given, tty, owner=spec_.owner(spec_.user),
+            clear=spec.remains(spec_),
+        )  # fmt: skip
         container = self._start(start, spec_, spec_.argv, image)
         container._limits = limits
         self.containers[spec_.name] = container
@@ -155,14 +161,14 @@ class Engine:
         detach: bool,
     ) -> Container:
         """One more process in a running container; as its user and in its directory, if not told otherwise."""
-        plan, name, words = self._join(target, argv, user, workdir)
-        start = Start(name, plan.parts(), stdin=input_of(stdin))
+        plan, name, words, owner = self._join(target, argv, user, workdir)
+        start = Start(name, plan.parts(), stdin=input_of(stdin), owner=owner)
         return self._finish(self._start(start, target.spec, words, target.image), detach)
 
     def terminal(self, target: Container, argv: Sequence[str] | str = ("sh",)) -> Terminal:
         """A program with a terminal of its own in a running container."""
-        plan, name, words = self._join(target, argv, tty=True)
-        start = Start(name, plan.parts(), tty=True, open_terminal=True)
+        plan, name, words, owner = self._join(target, argv, tty=True)
+        start = Start(name, plan.parts(), tty=True, open_terminal=True, owner=owner)
         process = self._finish(self._start(start, target.spec, words, target.image), detach=True)
         return Terminal(self.lab.backend.terminal(name), process)
 
@@ -173,8 +179,8 @@ class Engine:
         user: str | int | None = None,
         workdir: str | None = None,
         tty: bool = False,
-    ) -> tuple[Plan, str, tuple[str, ...]]:
-        """The plan for one more process in `target`, the process's name, and its words."""
+    ) -> tuple[Plan, str, tuple[str, ...], int | None]:
+        """The plan for one more process in `target`, the process's name, its words, and its uid in the lab."""
         from labkit.container import joining
 
         self.lab.check_open()
@@ -184,11 +190,15 @@ class Engine:
                 likely="its program has come to its end", look="print(container.logs())",
             )  # fmt: skip
         words = argv_of(argv)
-        who = target.spec.user if user is None else self._user(user, target.image)
+        who, spec_ = target.spec.user, target.spec
+        if user is not None:
+            who = self._account(user, target.image)
+            spec_ = spec_.at_home(who)
         self.lab.lacking.check_user(who, target.spec.namespaces)
         where = target.spec.workdir if workdir is None else workdir_of(workdir)
         name = f"{target.name}.{next(target.numbers)}"
-        return joining.plan(target.spec, target.pid, name, words, workdir=where, user=who, tty=tty), name, words
+        plan = joining.plan(spec_, target.pid, name, words, workdir=where, user=who, tty=tty)
+        return plan, name, words, spec_.owner(who)
 
     def _start(self, start: Start, spec_: Spec, argv: Sequence[str], image: str) -> Container:
         self.lab.touched()

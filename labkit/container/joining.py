@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from labkit.container.spec import Spec
+from labkit.image.accounts import Account
 from labkit.linux import nsfs
 from labkit.linux.calls import Intent, Ret, clone3, pidfd_open, setns
 from labkit.linux.constants import CLONE_PARENT
@@ -70,7 +71,7 @@ def plan(
     argv: tuple[str, ...],
     *,
     workdir: str,
-    user: tuple[int, int] | None,
+    user: Account | None,
     tty: bool = False,
 ) -> Plan:
     """The steps that run `argv` as process `name` in the container of `spec`, whose init is `pid` in the lab host."""
@@ -85,7 +86,7 @@ def plan(
         steps.append(BecomeUser(who=name, uid=0, gid=0))
     steps += [NewSessionKeyring(who=name), ChangeDirectory(who=name, path=workdir), DropCapabilities(who=name)]
     if user:
-        steps.append(BecomeUser(who=name, uid=user[0], gid=user[1]))
+        steps.append(BecomeUser(who=name, uid=user.uid, gid=user.gid, groups=user.groups))
     steps.append(TakeTerminal(who=name) if tty else NewSession(who=name))
     steps += [NoNewPrivileges(who=name), Exec(who=name, argv=argv, environment=spec.environment)]
     return Plan.of(f"exec in {spec.name}", ("one more process in the container", steps))

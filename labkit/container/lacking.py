@@ -15,6 +15,7 @@ from labkit.cgroups.change import WHY_NOT, SetLimit
 from labkit.cgroups.hold import PLAIN, Held, Trees, change, hold
 from labkit.cgroups.limits import Limits
 from labkit.errors import SpecError
+from labkit.image.accounts import Account
 from labkit.linux.constants import EINVAL, EPERM
 from labkit.namespaces.users import BecomeUser, Extent, MapIds
 from labkit.steps.step import Step
@@ -58,12 +59,13 @@ class Lacking:
         """What is to be written for a container that is held to `before`. Raises SpecError where this lab cannot."""
         return change(before, after, self._trees)
 
-    def check_user(self, user: tuple[int, int] | None, namespaces: tuple[str, ...]) -> None:
+    def check_user(self, user: Account | None, namespaces: tuple[str, ...]) -> None:
         """Raises SpecError where a container cannot be of this user or in these namespaces."""
         if self.one_id and (user or "user" in namespaces):
             likely, look = ONE_ID
             raise SpecError("this lab has a single user id: everybody in it is its root", likely=likely, look=look)
-        beyond = [number for number in user or () if "user" not in namespaces and not self.has_ids(number)]
+        ids = (user.uid, user.gid, *user.groups) if user and "user" not in namespaces else ()
+        beyond = [number for number in ids if not self.has_ids(number)]
         if beyond:
             likely, look = FEW_IDS
             raise SpecError(f"this lab has no user or group {beyond[0]}", likely=likely, look=look)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from labkit.cgroups.hold import PLAIN, Held
+from labkit.image.accounts import Account
 from labkit.linux.constants import MS_NODEV
 from labkit.namespaces.dumpable import ClearDumpable
 from labkit.namespaces.files import ChangeOwner, MakeDirectory
@@ -47,7 +48,8 @@ class Spec:
     `missing` are the places for /proc, /sys and /dev that the image does not have; `put_old` is a name at
     its top that it does not use either: there the old root lies for a moment. `hide_runtime` keeps the
     program that makes the container out of the container's sight; only the machine's root can do that. `hold`
-    is what it takes to limit it, and to count what it uses.
+    is what it takes to limit it, and to count what it uses. Without a `user` it stays root. With `home_given` the HOME
+    in `environment` is no user's of the image, but was asked for.
     """
 
     name: str
@@ -56,7 +58,8 @@ class Spec:
     hostname: str = ""
     environment: Environment = (("PATH", PATH),)
     namespaces: tuple[str, ...] = NAMESPACES
-    user: tuple[int, int] | None = None
+    user: Account | None = None
+    home_given: bool = False
     uids: tuple[Extent, ...] = ((0, 100000, 65536),)
     workdir: str = "/"
     init: bool = False
@@ -73,6 +76,21 @@ class Spec:
     def directory(self) -> str:
         """Where its thin layer lies in the lab host."""
         return f"{LAB}/{self.name}"
+
+    def at_home(self, account: Account) -> Spec:
+        """The same container with the HOME of `account`, unless one was given for all that run in it."""
+        if self.home_given:
+            return self
+        environment = tuple((key, account.home if key == "HOME" else value) for key, value in self.environment)
+        return replace(self, environment=environment)
+
+    def owner(self, user: Account | None) -> int | None:
+        """The uid in the lab of `user` of the container (None: its root); None where its user namespace has no such."""
+        uid = user.uid if user else 0
+        if "user" not in self.namespaces:
+            return uid
+        extents = ((outside + uid - inside, uid - inside, count) for inside, outside, count in self.uids)
+        return next((number for number, place, count in extents if 0 <= place < count), None)
 
     @property
     def cgroup_path(self) -> str:
@@ -186,7 +204,7 @@ def _rights(spec: Spec) -> Iterator[Step]:
         yield HidePaths(who=spec.name)
     yield DropCapabilities(who=spec.name)
     if spec.user:
-        yield BecomeUser(who=spec.name, uid=spec.user[0], gid=spec.user[1])
+        yield BecomeUser(who=spec.name, uid=spec.user.uid, gid=spec.user.gid, groups=spec.user.groups)
     yield NoNewPrivileges(who=spec.name)
 
 

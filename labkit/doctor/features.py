@@ -17,14 +17,17 @@ from labkit.container.lacking import Lacking
 from labkit.doctor import lessons
 from labkit.doctor.finding import Finding
 from labkit.doctor.patient import Patient, installed, some
+from labkit.errors import StepError
 from labkit.learn.needs import Need
 
 _CONTROLLER = "controller:"
 _FOUND = "(not tried: no lab opens)"
+_PROGRAMS = (("sh", "-c", ":"), ("sleep", "0"))
 
 
 def features(patient: Patient) -> Iterator[Finding]:
     """All that some lesson needs."""
+    yield from programs(patient)
     yield from tried(patient, lessons.needs())
 
 
@@ -157,6 +160,29 @@ def controllers(patient: Patient, needs: Iterable[Need]) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def programs(patient: Patient) -> Iterator[Finding]:
+    """Programs of the machine that lessons start on the lab host: each is started there."""
+    if not patient.lab:
+        return  # `way_in` says so
+    refused = {argv[0]: error for argv in _PROGRAMS if (error := _no_start(patient, *argv))}
+    if there := ", ".join(argv[0] for argv in _PROGRAMS if argv[0] not in refused):
+        yield Finding(about="programs", says=f"{there}: the lab host has them")
+    for name, error in refused.items():
+        yield Finding(
+            about="programs", says=f"{name} does not start on the lab host: {error.message}", needs=(Need.LAB,),
+            likely="the machine has it on a mount that the lab host does not show",
+            remedy=f"findmnt -T $(command -v {name})",
+        )  # fmt: skip
+
+
+def _no_start(patient: Patient, *argv: str) -> StepError | None:
+    from labkit.namespaces.processes import Exec
+    from labkit.namespaces.spawn import Spawn
+
+    name = f"try-{argv[0]}"
+    return patient.refuses(Spawn(child=name), Exec(who=name, argv=argv))
+
+
 def pressure(patient: Patient) -> Iterator[Finding]:
     """Whether the kernel counts for how long somebody waits. See: the kernel's accounting/psi.rst."""
     try:
@@ -172,10 +198,16 @@ def pressure(patient: Patient) -> Iterator[Finding]:
 def python(patient: Patient) -> Iterator[Finding]:
     """A Python for tiny.py, which runs on the lab host, whose programs are the machine's."""
     found = shutil.which("python3", path="/usr/local/bin:/usr/bin:/bin")
+    error = _no_start(patient, "python3", "-c", "") if found else None
+    if found and not error:
+        says = "python3 runs on the lab host" if patient.lab else f"{found} {_FOUND}"
+        yield Finding(about="python3", says=says)
+        return
     yield Finding(
-        about="python3", says=found or "the machine has none of its own", needs=(Need.PYTHON,),
-        likely="" if found else "labkit's own comes from elsewhere (conda?)",
-        remedy="" if found else installed("python3"),
+        about="python3", needs=(Need.PYTHON,),
+        says=f"{found} does not start on the lab host: {error.message}" if error else "the machine has none of its own",
+        likely="it lies on a mount that is not shown there" if found else "labkit's own comes from elsewhere (conda?)",
+        remedy="findmnt -T $(command -v python3)" if found else installed("python3"),
     )  # fmt: skip
 
 

@@ -60,9 +60,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report(Shown):
-    """All findings in their groups. Its text says what stops the lessons; the page and the picture say all.
+    """All findings in their groups. Its text says what stops the lessons; the page and the picture have the rest.
 
-    So the text is the same on every machine on which nothing does, and a lesson can be held to it.
+    So the text is one line, the same on every machine on which nothing does, and a lesson can be held to it.
     """
 
     groups: tuple[tuple[str, tuple[Finding, ...]], ...]
@@ -78,10 +78,15 @@ class Report(Shown):
         return tuple(finding for finding in self.findings if finding.mark == "WRONG")
 
     @property
+    def notes(self) -> tuple[Finding, ...]:
+        """Those that a student can do without."""
+        return tuple(finding for finding in self.findings if finding.mark == "note")
+
+    @property
     def verdict(self) -> str:
-        """The last line of the page."""
+        """The whole of it in one line."""
         if not self.wrong:
-            return "Nothing here stops the lessons."
+            return "This machine is ready: nothing here stops the lessons."
         touched = sorted({name.removeprefix("nb") for finding in self.wrong for name in finding.lessons})
         count = f"{len(self.wrong)} things are" if len(self.wrong) > 1 else "1 thing is"
         return f"{count} WRONG. Lessons touched: {', '.join(touched) or 'none'}."
@@ -91,7 +96,7 @@ class Report(Shown):
 
     def __str__(self) -> str:
         lines = []
-        for title, findings in self.groups:
+        for title, findings in self.groups if self.wrong else ():
             wrong = [finding for finding in findings if finding.mark == "WRONG"]
             lines.append(f"{'WRONG' if wrong else 'ok':<6} {title}")
             lines += [str(finding) for finding in wrong]

@@ -18,9 +18,11 @@ def install() -> None:
 
 
 def report_html(report: Report) -> str:
-    """All findings by their groups, the verdict as the caption."""
+    """The verdict, and folded below it all findings by their groups; unfolded where something is wrong."""
     groups = [(title, [_row(finding) for finding in findings]) for title, findings in report.groups]
-    return document(table(report.verdict, ("", "", ""), groups))
+    noted = f" ({len(report.notes)} to note)" if report.notes else ""
+    head = tag("summary", tag("span", report.verdict, css="lk-title"), tag("span", noted, css="lk-dim"))
+    return document(tag("details", head, table("", ("", "", ""), groups), open_="open" if report.wrong else ""))
 
 
 def notice_html(notice: Notice) -> str:

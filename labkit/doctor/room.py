@@ -9,6 +9,7 @@ from pathlib import Path
 
 from labkit.doctor.finding import Finding
 from labkit.doctor.patient import LINUX, Patient
+from labkit.learn import progress
 from labkit.learn.needs import Need
 
 MIB = 1 << 20
@@ -60,7 +61,7 @@ def disk(patient: Patient) -> Iterator[Finding]:
 def _places() -> Iterator[tuple[str, str, tuple[int, int]]]:
     """What for, the nearest directory that is there, and what room is wanted; each file system once."""
     seen = set()
-    wanted = [("your answers are kept", os.path.expanduser("~"), DISK)]
+    wanted = [("your answers are kept", os.path.dirname(progress.path()), DISK)]
     if LINUX:
         from labkit.agent import journal
         from labkit.image import rootfs

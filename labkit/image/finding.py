@@ -6,7 +6,7 @@ import os
 import shlex
 
 from labkit.errors import ImageError
-from labkit.image import passwd
+from labkit.image import accounts
 from labkit.linux import mountinfo
 
 _SHOWN = 200  # letters of a path in an error
@@ -24,6 +24,7 @@ class Images:
     def __init__(self) -> None:
         self._found: dict[str, str] = {}
         self._tops: dict[str, dict[str, str]] = {}
+        self._accounts: dict[str, accounts.Files] = {}
 
     def find(self, image: str) -> str:
         """The directory of an image by name, or of a path (anything with a slash). Raises ImageError."""
@@ -41,9 +42,11 @@ class Images:
             self._tops[image] = _top(self.find(image))
         return self._tops[image]
 
-    def user(self, image: str, name: str) -> tuple[int, int] | None:
-        """(uid, gid) of a user of the image, or None."""
-        return passwd.user(self.find(image), name)
+    def accounts(self, image: str) -> accounts.Files:
+        """The contents of the image's /etc/passwd and /etc/group."""
+        if image not in self._accounts or "/" in image:
+            self._accounts[image] = accounts.read(self.find(image))
+        return self._accounts[image]
 
 
 def _top(path: str) -> dict[str, str]:

@@ -21,6 +21,7 @@ import tempfile
 from pathlib import Path
 
 from labkit.errors import ImageError
+from labkit.linux import home
 
 MACHINE_STORE = Path("/var/lib/labkit/images")
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -34,9 +35,7 @@ def stores() -> tuple[Path, ...]:
     """Where images are looked for, in this order; `LABKIT_IMAGES` replaces them all."""
     if one := os.environ.get("LABKIT_IMAGES"):
         return (Path(one),)
-    data = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
-    own = Path(data) / "labkit" / "images"
-    return (MACHINE_STORE,) if os.geteuid() == 0 else (MACHINE_STORE, own)
+    return (MACHINE_STORE,) if os.geteuid() == 0 else (MACHINE_STORE, Path(home.data()) / "labkit" / "images")
 
 
 def image_path(name: str) -> Path:
@@ -72,18 +71,18 @@ def build(name: str) -> Path:
     who build at once both succeed, and one of the two equal trees stays.
     """
     context = _context(name)
-    home = stores()[-1] / name
-    tree = home / _tree_name(name)
+    own = stores()[-1] / name
+    tree = own / _tree_name(name)
     try:
-        home.mkdir(parents=True, exist_ok=True, mode=0o755)
+        own.mkdir(parents=True, exist_ok=True, mode=0o755)
         if not tree.is_dir():
             _make(context, tree)
-        _point(home / "rootfs", tree)
+        _point(own / "rootfs", tree)
     except OSError as error:
         raise ImageError(
             f"cannot build the image {name!r}: {error.strerror}: {error.filename}",
             likely="the store is not writable, or the disk is full",
-            look=f"ls -ld {home}; df {home.parent}; or choose another store with LABKIT_IMAGES=DIRECTORY",
+            look=f"ls -ld {own}; df {own.parent}; or choose another store with LABKIT_IMAGES=DIRECTORY",
         ) from error
     return tree
 

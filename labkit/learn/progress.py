@@ -24,6 +24,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from labkit.learn.lock import locked
+from labkit.linux import home
 
 if TYPE_CHECKING:
     from labkit.learn.table import Table
@@ -37,8 +38,7 @@ _PATIENCE = 1.0  # seconds to wait for another notebook's line; a lock on some n
 
 def path() -> str:
     """The progress file: ``$LABKIT_PROGRESS``, else in the user's data directory."""
-    home = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
-    return os.environ.get("LABKIT_PROGRESS") or os.path.join(home, "labkit", "progress.jsonl")
+    return os.environ.get("LABKIT_PROGRESS") or os.path.join(home.data(), "labkit", "progress.jsonl")
 
 
 class Book:

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import re
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -19,6 +22,7 @@ from stage import ROOT, grant, play, seccomp
 
 from labkit.doctor import clock
 from labkit.doctor.patient import Patient
+from labkit.linux import kvm
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="setting the stage needs root"),
@@ -132,6 +136,16 @@ def test_no_virtual_machine_within(flags: str, says: str, remedy: str) -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/kvm"), reason="this machine has no /dev/kvm")
+@pytest.mark.skipif(platform.machine() not in kvm.PROCESSORS, reason="a guest is not tried on this processor")
+@pytest.mark.skipif(
+    bool(re.search(r"\b(vmx|svm)\b", Path("/proc/cpuinfo").read_text())), reason="this processor may well run a guest"
+)
+def test_a_device_that_opens_and_runs_no_guest() -> None:
+    told = examined()
+    named(told["virtual"][0], "note", "/dev/kvm opens, but no guest runs: ", "does not pass", "LABKIT_EMULATE=1", [])
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/kvm"), reason="this machine has no /dev/kvm")
 def test_a_device_that_is_not_ours() -> None:
     told = examined(user=True)
     named(told["virtual"][0], "note", "/dev/kvm is not yours to open", "group kvm", "usermod -aG kvm", [])
@@ -237,6 +251,13 @@ os.write(going, b"x")
 os.waitpid(helper, 0)
 open("/proc/sys/user/max_user_namespaces", "w").write("0")
 """
+
+
+def test_a_program_of_lessons_that_the_lab_host_cannot_start() -> None:
+    place = os.path.realpath(f"/proc/self/root{shutil.which('sleep', path='/usr/bin:/bin')}")
+    found = examined(f"mount --bind /dev/null {place}")["programs"]
+    assert (found[0]["mark"], found[0]["says"]) == ("ok", "sh: the lab host has them")
+    named(found[1], "WRONG", "sleep does not start on the lab host: ", "does not show", "findmnt -T", ALL)
 
 
 def test_an_ordinary_user_of_the_lab_who_may_not_be_root_anywhere() -> None:

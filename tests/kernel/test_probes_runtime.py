@@ -286,6 +286,26 @@ def test_users_are_not_looked_up_outside_the_image(lab: Lab, tmp_path: Path, wha
         lab.run(image(tmp_path, plant), ["sh"], user="mallory")
 
 
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [("etc/passwd", "/usr/lib/passwd"), ("etc/passwd", "../../../../usr/lib/passwd"), ("etc", "/usr/lib")],
+)
+def test_a_link_in_place_of_passwd_leads_to_a_file_of_the_image(
+    lab: Lab, tmp_path: Path, link: str, target: str
+) -> None:
+    def plant(tree: Path) -> None:
+        (tree / "usr/lib").mkdir(parents=True)
+        (tree / "usr/lib/passwd").write_text("mallory:x:42:43::/home/mallory:/bin/sh\n")
+        if link == "etc":
+            (tree / "etc").rmdir()
+        (tree / link).symlink_to(target)
+
+    if not lab.lacking.has_ids(42, 2):
+        pytest.skip("this rootless lab has one user id")
+    ran = lab.run(image(tmp_path, plant), ["/bin/busybox", "sh", "-c", "id -u; echo $HOME"], user="mallory")
+    assert ran.stdout == "42\n/home/mallory\n"
+
+
 @pytest.mark.parametrize("number", [4294967295, 4294967296, 2**64])
 def test_a_number_that_the_kernel_would_take_for_another_is_no_user(lab: Lab, tmp_path: Path, number: int) -> None:
     """-1 means "stay who you are", and 2**32 is cut to 0: both would be root."""

@@ -221,17 +221,22 @@ def test_its_environment_is_small_and_what_was_asked_for(lab: Lab) -> None:
         (None, "0 0 0"),
         ("tenant", "1000 1000 1000"),
         ("nobody", "65534 65534 65534"),
-        (1234, "1234 1234 1234"),
-        ("1234", "1234 1234 1234"),
+        (1000, "1000 1000 1000"),
+        (1234, "1234 0 0"),
+        ("1234", "1234 0 0"),
+        ("tenant:tty", "1000 5 5"),
+        ("1234:tty", "1234 5 5"),
+        ("tenant:7", "1000 7 7"),
         ("5:6", "5 6 6"),
-        (4294967294, "4294967294 4294967294 4294967294"),
+        (4294967294, "4294967294 0 0"),
+        ("4294967294:4294967294", "4294967294 4294967294 4294967294"),
     ],
 )
 @pytest.mark.parametrize("init", [False, True])
 def test_the_user_is_found_by_name_by_number_and_by_both_numbers(
     lab: Lab, user: str | int | None, ids: str, init: bool
 ) -> None:
-    if user and not lab.lacking.has_ids(int(ids.split()[0])):
+    if user and not all(lab.lacking.has_ids(int(number)) for number in ids.split()):
         pytest.skip("this rootless lab has no such id")
     ran = lab.run(
         "busybox", ["sh", "-c", "echo $(id -u) $(id -g) $(id -G); grep Cap /proc/self/status"], user=user, init=init
@@ -263,6 +268,51 @@ def test_the_loopback_is_up(lab: Lab) -> None:
 def test_an_argument_is_not_mistaken_for_the_name(lab: Lab) -> None:
     for text in ("\x01", "name", "\x01name\x01"):
         assert lab.run("busybox", ["printf", "%s", text], name="n").stdout == text
+
+
+HOMES = {None: "/root", "root": "/root", "tenant": "/home/tenant", 1000: "/home/tenant", "1000:5": "/home/tenant",
+         "nobody": "/nonexistent", 4242: "/", "4242:tenant": "/"}  # fmt: skip
+
+
+@pytest.mark.parametrize("user", HOMES)
+def test_home_is_what_the_images_passwd_says_unless_it_is_given(lab: Lab, user: str | int | None) -> None:
+    if user and lab.lacking.one_id:
+        pytest.skip("this rootless lab has one user id")
+    show, sleep = ["sh", "-c", "echo $HOME; cd; pwd"], ["sleep", "1000"]
+    home, given = [HOMES[user]] * 2, {"HOME": "/tmp"}
+    if user == "nobody":  # cd fails
+        show, home = ["sh", "-c", "echo $HOME"], home[:1]
+    assert lab.run("busybox", show, user=user).stdout.split() == home
+    assert lab.run("busybox", ["sh", "-c", "echo $HOME"], user=user, env=given).stdout == "/tmp\n"
+    held = lab.run("busybox", sleep, user=user, detach=True)
+    assert held.exec(show).stdout.split() == home, "as the container's user"
+    root, own = lab.run("busybox", sleep, detach=True), lab.run("busybox", sleep, env=given, detach=True)
+    if user is not None:
+        assert root.exec(show, user=user).stdout.split() == home, "as another"
+        assert own.exec(["sh", "-c", "echo $HOME"], user=user).stdout == "/tmp\n"
+        assert held.exec(["sh", "-c", "echo $HOME"], user="root").stdout == "/root\n"
+
+
+def test_a_user_has_the_groups_that_the_image_gives_it_and_an_image_without_users_gives_root_the_top(
+    lab: Lab, tmp_path: Path
+) -> None:
+    if lab.lacking.one_id:
+        pytest.skip("this rootless lab has one user id")
+    busybox = Path(shutil.which("busybox") or "/bin/busybox").read_bytes()
+    for name in ("bin", "etc"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "bin/busybox").write_bytes(busybox)
+    (tmp_path / "bin/busybox").chmod(0o755)
+    show = ["/bin/busybox", "sh", "-c", "echo $(busybox id -g) $(busybox id -G) $HOME"]
+    assert lab.run(str(tmp_path), show, env={"PATH": "/bin"}).stdout.split()[-1] == "/"
+    (tmp_path / "etc/passwd").write_text("ada:x:7:8::/ada:/bin/sh\n")
+    (tmp_path / "etc/group").write_text("bakers:x:20:bob,ada\nadas:x:8:\nsmiths:x:21:adam\nbrewers:x:22:ada\n")
+    for user in ("ada", 7):
+        ran = lab.run(str(tmp_path), show, env={"PATH": "/bin"}, user=user)
+        assert ran.stdout.split() == ["8", "8", "20", "22", "/ada"]
+    held = lab.run(str(tmp_path), ["/bin/busybox", "sleep", "1000"], env={"PATH": "/bin"}, detach=True)
+    assert held.exec(show, user="ada").stdout.split() == ["8", "8", "20", "22", "/ada"]
+    assert held.exec(show, user="ada:smiths").stdout.split() == ["21", "21", "/ada"]
 
 
 # Namespaces

@@ -186,6 +186,37 @@ def test_root_of_an_unprivileged_container() -> None:
     check(said, "root")
 
 
+STREAMS = """
+from labkit import Lab
+script = ["sh", "-c", "echo $(stat -L -c %u /dev/stdout) >/dev/stdout"]
+every = ("mnt", "pid", "uts", "ipc", "net", "cgroup", "user")
+with Lab() as lab:
+    kinds = every if lab.lacking.has_ids(100000, 65536) else every[:-1]
+    held = lab.run("busybox", "sleep 1000", user="tenant", namespaces=kinds, detach=True)
+    ran = {
+        "root": lab.run("busybox", script), "user": lab.run("busybox", script, user=1000),
+        "terminal": lab.run("busybox", script, user=1000, tty=True), "held": held.exec(script),
+        "held root": held.exec(script, user=0),
+    }
+    print(json.dumps([lab.info["way"], {name: (each.stdout.split(), each.stderr) for name, each in ran.items()}]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("way", "set_up"),
+    [
+        pytest.param("sudo", SUDO_RULE, marks=needs_sudo),
+        pytest.param(
+            "rootless", grant("student", 196607),
+            marks=pytest.mark.skipif(not shutil.which("newuidmap"), reason="uidmap is not installed here"),
+        ),
+    ],
+)  # fmt: skip
+def test_streams_belong_to_the_user_inside_whoever_the_notebook_is(way: str, set_up: str) -> None:
+    owners = {"root": "0", "user": "1000", "terminal": "1000", "held": "1000", "held root": "0"}
+    assert play(STREAMS, set_up) == [way, {name: [[owner], ""] for name, owner in owners.items()}]
+
+
 # refusals
 
 OPEN = """

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from labkit.container import arguments, names
 from labkit.container.spec import PLACES
 from labkit.errors import ImageError, LabError, SpecError
+from labkit.image.accounts import Account, Files
 
 PATHS = st.lists(st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1), min_size=1)
 absolute = PATHS.map(lambda parts: str(Path("/", *parts))).filter(lambda path: "/.." not in path)
@@ -122,12 +123,91 @@ def test_a_place_that_is_no_directory_is_refused(place: str, kind: str) -> None:
         arguments.places_of("x", ROOT | {place: kind})
 
 
-@given(st.one_of(st.text(), st.integers(), st.booleans(), st.floats()))
-def test_a_user_is_two_numbers_that_the_kernel_takes_or_an_error(user: object) -> None:
+PASSWD = b"""\
+# users
+root:x:0:0:root:/root:/bin/sh
+:x:1:1::/nameless:/bin/sh
+short:x:2
+tenant:x:1000:100:a tenant:/home/tenant:/bin/sh
+second:x:1000:7::/home/second:/bin/sh
+tenant:x:2000:2000::/home/later:/bin/sh
+bare:x:5:6
+homeless:x:8:9::
+odd:x:-1:0::/:
+odd:x:\xc2\xb2:0::/:
+caf\xe9:x:12:13::/home/caf\xe9:
+vt\x0broot:x:14:15::/vt:
++nis::::::
+77:x:78:79::/home/seven:
+"""
+GROUP = b"""\
+root:x:0:
+wheel:x:10:root,tenant
+tty:x:5:second,tenant
+twice:x:10:tenant
+odd:x:many:tenant
+tenants:x:100:ten,tenants
+"""
+FILES = Files(PASSWD, GROUP)
+
+
+@pytest.mark.parametrize(
+    ("user", "account"),
+    [
+        (None, Account(0, 0, (10,), "/root")),
+        ("root", Account(0, 0, (10,), "/root")),
+        ("tenant", Account(1000, 100, (10, 5), "/home/tenant")),
+        (1000, Account(1000, 100, (10, 5), "/home/tenant")),
+        ("01000", Account(1000, 100, (10, 5), "/home/tenant")),
+        ("tenant:tty", Account(1000, 5, (), "/home/tenant")),
+        ("1000:1000", Account(1000, 1000, (), "/home/tenant")),
+        ("4242", Account(4242, 0, (), "/")),
+        ("4242:wheel", Account(4242, 10, (), "/")),
+        ("bare", Account(5, 6, (), "/")),
+        ("homeless", Account(8, 9, (), "/")),
+        ("caf\udce9", Account(12, 13, (), "/home/caf\udce9")),
+        ("77", Account(77, 0, (), "/")),
+    ],
+)
+def test_an_account_is_what_the_images_files_say(user: str | int | None, account: Account) -> None:
+    """As engines do: the first entry counts, a number is a uid, and without an entry it is of group 0, at home in /."""
+    assert arguments.account_of(user, "x", FILES) == account
+
+
+@pytest.mark.parametrize(
+    ("user", "match"),
+    [
+        ("short", "no user 'short' in /etc/passwd of x"),
+        ("odd", "no user 'odd'"),
+        ("+nis", "no user"),
+        ("vt", "no user"),
+        ("tenant:odd", "no group 'odd' in /etc/group of x"),
+        ("# users", "no user"),
+        ("9" * 5000, "no user"),
+    ],
+)
+def test_what_is_no_entry_is_passed_over(user: str, match: str) -> None:
+    with pytest.raises(SpecError, match=match):
+        arguments.account_of(user, "x", FILES)
+
+
+def test_a_file_that_could_not_be_read_is_the_reason() -> None:
+    with pytest.raises(SpecError) as caught:
+        arguments.account_of("tenant", "x", Files(b"", b"", "/etc/passwd: Permission denied"))
+    assert caught.value.likely == "/etc/passwd: Permission denied"
+    assert arguments.account_of(None, "x", Files(b"", b"", "refused")) == Account(0, 0, (), "/")
+
+
+def test_a_home_that_no_environment_can_hold_is_refused() -> None:
+    with pytest.raises(SpecError, match="the home directory of 'a' in /etc/passwd of x contains NUL"):
+        arguments.account_of("a", "x", Files(b"a:x:1:1::/a\0b:\n", b""))
+
+
+@given(st.one_of(st.text(), st.integers(), st.booleans(), st.floats(), st.binary()), st.binary(), st.binary())
+def test_a_user_has_numbers_that_the_kernel_takes_or_is_an_error(user: object, passwd: bytes, group: bytes) -> None:
     try:
-        found = arguments.user_of(user, lambda name: (7, 8) if name == "tenant" else None)
+        found = arguments.account_of(user, "x", Files(PASSWD + passwd, GROUP + group))
     except LabError as error:
         assert error.look
     else:
-        assert found is not None
-        assert all(0 <= number < 2**32 - 1 for number in found)
+        assert all(0 <= number < 2**32 - 1 for number in (found.uid, found.gid, *found.groups))

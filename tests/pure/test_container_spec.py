@@ -9,6 +9,7 @@ import pytest
 
 from labkit.container import joining, spec
 from labkit.container.spec import Spec
+from labkit.image.accounts import Account
 from labkit.linux.nsfs import KINDS
 from labkit.namespaces.dumpable import ClearDumpable
 from labkit.namespaces.filesystems import BuildDev, HidePaths, MountProc
@@ -38,7 +39,7 @@ def test_every_set_of_namespaces_makes_a_plan_that_ends_in_the_program(kinds: tu
 
 
 def test_mounts_come_after_the_new_root_and_before_rights_are_dropped() -> None:
-    steps = order(spec.plan(replace(WEB, user=(1000, 1000))).steps)
+    steps = order(spec.plan(replace(WEB, user=Account(1000, 1000))).steps)
     wanted = [Spawn, MountOverlay, PivotRoot, MountProc, BuildDev, DetachOldRoot, HidePaths, DropCapabilities,
               BecomeUser, NoNewPrivileges, Exec]  # fmt: skip
     assert [kind for kind in steps if kind in wanted] == wanted
@@ -55,7 +56,7 @@ def test_a_container_has_a_session_and_a_keyring_of_its_own(tty: bool, init: boo
 
 
 def test_whoever_enters_hides_before_entering_and_drops_the_rights_that_joining_gives() -> None:
-    steps = order(joining.plan(WEB, 7, "web.1", ("true",), workdir="/", user=(1, 2)).steps)
+    steps = order(joining.plan(WEB, 7, "web.1", ("true",), workdir="/", user=Account(1, 2, (3,))).steps)
     assert steps.index(ClearDumpable) < steps.index(joining.SpawnInside) < steps.index(DropCapabilities)
     assert steps.index(DropCapabilities) < steps.index(BecomeUser) < steps.index(NoNewPrivileges) < steps.index(Exec)
     rootless = joining.plan(replace(WEB, hide_runtime=False), 7, "web.1", ("true",), workdir="/", user=None)

@@ -18,6 +18,8 @@ WRONG = Finding(about="images", says="none", likely="not built", remedy="labkit 
                 cure=lambda: ["built the image x"])  # fmt: skip
 GOOD = Report((("the machine", (FINE,)), ("the notebook", (NOTE,))))
 BAD = Report((("the machine", (FINE,)), ("the notebook", (NOTE, WRONG))))
+WELL = Report((("the machine", (FINE,)),))
+READY = "This machine is ready: nothing here stops the lessons."
 ESCAPE = re.compile(r"\033\[[0-9;]*m")
 
 
@@ -48,14 +50,33 @@ def test_the_page(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 
 def test_a_note_stops_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(monkeypatch, [GOOD]) == 0
-    assert capsys.readouterr().out.endswith("\nNothing here stops the lessons.\n")
+    assert capsys.readouterr().out.splitlines() == [
+        "the notebook",
+        "  note   manual      a <page> is missing",
+        "                     likely:  it is small",
+        "                     do:      apt install man-db",
+        "                     lessons: 00, 01, 02, 03, 04, 05, 06, 07",
+        "",
+        READY,
+    ]
+
+
+def test_where_all_is_well_it_is_one_line_and_more_for_those_who_ask(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for options in ([], ["--class"]):
+        assert run(monkeypatch, [WELL], *options) == 0
+        assert capsys.readouterr().out == f"{READY}\n"
+    for option in ("--verbose", "-v"):
+        assert run(monkeypatch, [WELL], option) == 0
+        assert capsys.readouterr().out == f"the machine\n  ok     kernel      Linux 6.18\n\n{READY}\n"
 
 
 def test_fix_says_what_it_did_and_looks_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, [BAD, GOOD], "--fix") == 0
-    assert capsys.readouterr().out.startswith("labkit: built the image x\nthe machine\n")
+    assert run(monkeypatch, [BAD, WELL], "--fix") == 0
+    assert capsys.readouterr().out == f"labkit: built the image x\n{READY}\n"
     assert run(monkeypatch, [GOOD], "--fix") == 0
     assert capsys.readouterr().out.startswith("labkit: nothing that --fix may mend by itself\n")
 
@@ -90,7 +111,8 @@ def test_a_pipe_gets_no_colour(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
 def test_the_text_is_the_same_wherever_nothing_stops_a_lesson() -> None:
     other = Report((("the machine", (Finding(about="kernel", says="Linux 6.12"), NOTE)), ("the notebook", (FINE,))))
-    assert str(other) == str(GOOD) == "ok     the machine\nok     the notebook\nNothing here stops the lessons."
+    assert str(other) == str(GOOD) == READY
+    assert str(BAD).startswith("ok     the machine\nWRONG  the notebook\n")
     assert "do:      labkit image build x" in str(BAD) and "WRONG  the notebook" in str(BAD)
 
 
@@ -99,6 +121,12 @@ def test_the_picture_escapes_what_was_found() -> None:
     bundle = GOOD._repr_mimebundle_()
     assert bundle["text/plain"] == str(GOOD)
     assert "a &lt;page&gt; is missing" in bundle["text/html"] and "<page>" not in bundle["text/html"]
+
+
+def test_the_picture_is_folded_unless_something_is_wrong() -> None:
+    assert f'<details><summary><span class="lk-title">{READY}</span>' in picture.report_html(GOOD)
+    assert "(1 to note)" in picture.report_html(GOOD) and "to note" not in picture.report_html(WELL)
+    assert "<details open=" in picture.report_html(BAD)
 
 
 def test_a_list_of_findings_is_what_a_report_is() -> None:

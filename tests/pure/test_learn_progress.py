@@ -34,8 +34,8 @@ def test_the_place_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setenv("XDG_DATA_HOME", "/data")
     assert progress.path() == "/data/labkit/progress.jsonl"
     monkeypatch.delenv("XDG_DATA_HOME")
-    monkeypatch.setenv("HOME", "/home/ada")
-    assert progress.path() == "/home/ada/.local/share/labkit/progress.jsonl"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert progress.path() == f"{tmp_path}/.local/share/labkit/progress.jsonl"
     monkeypatch.setenv("LABKIT_PROGRESS", str(tmp_path / "mine"))
     assert Book().file == str(tmp_path / "mine")
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit.linux import constants
-from labkit.linux.constants import GROUPS, decode, encode, group
+from labkit.linux.constants import GROUPS, decode, encode, group, kvm
 
 BITS = sorted(name for name in GROUPS if group(name).mask != -1)
 LISTS = sorted(name for name in GROUPS if group(name).mask == -1)
@@ -24,7 +24,7 @@ HEADERS = (
     """linux/types.h linux/mount.h linux/fcntl.h linux/openat2.h linux/close_range.h linux/stat.h linux/memfd.h
     linux/sched.h linux/wait.h linux/pidfd.h linux/signal.h asm/siginfo.h linux/time.h linux/ipc.h linux/personality.h
     linux/prctl.h linux/securebits.h linux/seccomp.h linux/capability.h linux/keyctl.h linux/magic.h
-    linux/nsfs.h linux/bpf.h asm/ioctls.h linux/sockios.h linux/netlink.h linux/rtnetlink.h
+    linux/nsfs.h linux/bpf.h linux/kvm.h asm/ioctls.h linux/sockios.h linux/netlink.h linux/rtnetlink.h
     linux/if_link.h linux/if_addr.h linux/veth.h linux/pkt_sched.h asm/errno.h""",
     "sys/mount.h sys/socket.h sys/stat.h sys/wait.h sys/ipc.h fcntl.h signal.h net/if.h sys/personality.h",
 )
@@ -119,7 +119,7 @@ def test_the_values_are_those_of_the_c_headers(tmp_path: Path) -> None:
         pytest.skip(f"the constants are those of x86_64 and aarch64, not of {platform.machine()}")
     ours = {
         name: value
-        for name, value in vars(constants).items()
+        for name, value in {**vars(constants), **vars(kvm)}.items()
         if isinstance(value, int) and not isinstance(value, bool) and re.fullmatch(r"[A-Z_][A-Z0-9_]+", name)
     }
     ours["_LINUX_CAPABILITY_VERSION_3"] = ours.pop("LINUX_CAPABILITY_VERSION_3")

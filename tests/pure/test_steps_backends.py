@@ -45,8 +45,8 @@ class Made(Dry):
     def hello(self) -> Facts:
         return {**super().hello(), "run": "/run/secret", "lab": "lab-9", "supervisor": PID}
 
-    def user(self, image: str, name: str) -> tuple[int, int] | None:
-        return (1000, 1000) if name == "tenant" else None
+    def accounts(self, image: str) -> tuple[bytes, bytes, str]:
+        return b"tenant:x:1000:1000::/home/tenant:\n", b"caf\xe9:x:1:\n", "a reason"
 
     def take(self, part: Part) -> list[Row]:
         if self.fails:
@@ -100,7 +100,7 @@ Record = Callable[[Callable[[Any], None]], Replay]
 
 def test_the_same_way_has_the_same_answers(recorded: Record) -> None:
     def way(lab: Any) -> list[Any]:
-        told = [lab.hello()["kernel"], lab.find("busybox"), lab.top("busybox"), lab.user("busybox", "tenant")]
+        told = [lab.hello()["kernel"], lab.find("busybox"), lab.top("busybox"), lab.accounts("busybox")]
         told += [lab.take(MKDIR), lab.look(["uts"])["uts"][0]["hostname"], lab.start(START), lab.started("c1")]
         return [*told, lab.wait("c1", 1), lab.wait("c1"), lab.logs("c1")]
 

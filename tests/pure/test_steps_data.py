@@ -17,6 +17,7 @@ from step_examples import EXAMPLES
 
 from labkit.container import spec
 from labkit.errors import PlanError
+from labkit.image.accounts import Account
 from labkit.linux import syscalls
 from labkit.linux.calls import Fd, Intent, Pid, Ret, mount
 from labkit.namespaces.files import MakeDirectory
@@ -34,7 +35,7 @@ from labkit.steps.step import Step
 
 STEPS = [plan[-1] for plan in EXAMPLES]
 KINDS = sorted({type(step) for step in STEPS} | {ServeAsInit}, key=lambda kind: kind.__name__)
-CONTAINER = spec.plan(spec.Spec(name="c1", image="busybox", init=True, user=(1000, 1000)))
+CONTAINER = spec.plan(spec.Spec(name="c1", image="busybox", init=True, user=Account(1000, 1000)))
 PLANS = [*EXAMPLES, CONTAINER]
 named = pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
 

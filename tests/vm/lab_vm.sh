@@ -68,7 +68,7 @@ must there 'cd labkit && .venv/bin/python -c "
 from labkit import Lab
 with Lab() as lab: print(lab.run(\"busybox\", [\"hostname\"], hostname=\"login\").stdout)"' | tee "$WORK/login"
 must grep -q login "$WORK/login"
-there 'cd labkit && ./lab doctor' | tee "$WORK/doctor"
+there 'cd labkit && ./lab doctor --verbose' | tee "$WORK/doctor"
 must grep -q 'cpu (v2), memory (v2), io (v2), pids (v2)' "$WORK/doctor"
 must grep -q systemd-run < <(there 'cd labkit && .venv/bin/python -m labkit.agent.delegation') # so ./lab test asks
 must there 'sudo systemctl stop labkit && cd labkit && ./lab up --port 9000'

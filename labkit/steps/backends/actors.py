@@ -65,6 +65,13 @@ class Actors:
             else:
                 channel.close()
 
+    def tell(self, who: str, message: wire.Message, fds: Sequence[int]) -> None:
+        """Send an order to which there is no answer; the process carries it out before those that come later."""
+        try:
+            self._actor(who).send(message, fds)
+        except wire.Closed:
+            raise self._died(who) from None
+
     def exchange(
         self,
         part: Part,

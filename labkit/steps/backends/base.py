@@ -15,6 +15,7 @@ from labkit.linux.calls import Intent
 
 Row = list[Any]
 Facts = dict[str, Any]
+Accounts = tuple[bytes, bytes, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class Start:
 
     With `tty` its streams are one terminal, whose other end is read here, or given away with
     `open_terminal`. With a `hole` the `template` is shared by many: the hole stands for the name in it.
-    `clear` names what is to be removed when it has ended: ``{"cgroups": [...], "trees": [...]}``.
+    `clear` names what is to be removed when it has ended: ``{"cgroups": [...], "trees": [...]}``. Its streams belong
+    to uid `owner`, a number of the lab's; with None they stay with the notebook's user.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Start:
     stdin: bytes | None = None
     tty: bool = False
     open_terminal: bool = False
+    owner: int | None = None
     clear: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
@@ -90,8 +93,8 @@ class Images(Protocol):
     def top(self, image: str) -> dict[str, str]:
         """As `Backend.top`."""
 
-    def user(self, image: str, name: str) -> tuple[int, int] | None:
-        """As `Backend.user`."""
+    def accounts(self, image: str) -> Accounts:
+        """As `Backend.accounts`."""
 
 
 class Backend(Protocol):
@@ -114,8 +117,8 @@ class Backend(Protocol):
     def top(self, image: str) -> dict[str, str]:
         """What lies at the top of an image: each name with "directory", "symlink" or "file"."""
 
-    def user(self, image: str, name: str) -> tuple[int, int] | None:
-        """(uid, gid) of a user of the image, or None."""
+    def accounts(self, image: str) -> Accounts:
+        """The contents of the image's /etc/passwd and /etc/group (empty: there is none), and why one was refused."""
 
     def attach(self, name: str, path: str) -> None:
         """Make the directory `path` of the real machine visible, read-only, as /run/lab/images/`name`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from labkit.errors import PlanError, ReplayError
-from labkit.steps.backends.base import Ended, Facts, Part, Row, Start
+from labkit.steps.backends.base import Accounts, Ended, Facts, Part, Row, Start
 
 _INIT: Facts = {
     "pid": 1, "nspid": [1, 1], "parent": 0, "comm": "labkit:[host]", "state": "S", "uids": [0] * 4, "gids": [0] * 4,
@@ -36,8 +36,8 @@ class Dry:
     def top(self, image: str) -> dict[str, str]:
         return dict.fromkeys(("dev", "proc", "sys"), "directory")
 
-    def user(self, image: str, name: str) -> tuple[int, int] | None:
-        return None
+    def accounts(self, image: str) -> Accounts:
+        return b"root:x:0:0:root:/root:/bin/sh\n", b"root:x:0:\n", ""
 
     def attach(self, name: str, path: str) -> None:
         return

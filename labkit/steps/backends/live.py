@@ -12,7 +12,7 @@ from labkit.linux import machine
 from labkit.linux.calls import Fd, Pid, close, kill, mkdir, move_mount, umount2
 from labkit.linux.constants import EEXIST, EINVAL, MNT_DETACH, MOVE_MOUNT_F_EMPTY_PATH
 from labkit.steps.backends.actors import Actors
-from labkit.steps.backends.base import Ended, Facts, Images, Part, Row, Start
+from labkit.steps.backends.base import Accounts, Ended, Facts, Images, Part, Row, Start
 from labkit.steps.backends.programs import Programs
 
 
@@ -61,8 +61,8 @@ class Live:
     def top(self, image: str) -> dict[str, str]:
         return self.images.top(image)
 
-    def user(self, image: str, name: str) -> tuple[int, int] | None:
-        return self.images.user(image, name)
+    def accounts(self, image: str) -> Accounts:
+        return self.images.accounts(image)
 
     def attach(self, name: str, path: str) -> None:
         target = f"/run/lab/images/{name}"

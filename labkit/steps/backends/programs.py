@@ -49,7 +49,7 @@ class Programs:
     def start(self, start: Start) -> int:
         """As `Backend.start`."""
         quick = self._quick(start)
-        ends, streams = _open_streams(start)
+        ends, streams, ours = _open_streams(start)
         if start.open_terminal:
             self._leaders[start.name] = streams.pop("stdout")
         status_read, status_write = (end.detach() for end in socket.socketpair())
@@ -63,9 +63,10 @@ class Programs:
         try:
             if channel:
                 running.watch()
+                self._change_owner(start, [fds[place] for place in ours])
                 pid = self._bear(start, running, channel, fds)
             else:
-                pid = self._use(quick, start, running, fds)
+                pid = self._use(quick, start, running, fds, ours)
         except BaseException:
             wire.close_all(fds)  # those that were not handed on
             running.call_off()
@@ -74,6 +75,11 @@ class Programs:
             running.type(start.stdin)
         self.running[start.name] = running
         return pid
+
+    def _change_owner(self, start: Start, streams: list[int]) -> None:
+        """Have the zygote, root of the lab, change their owner. Nobody waits for it: orders are in order."""
+        if start.owner is not None:
+            self.actors.tell("host", {"own": [start.owner, list(range(len(streams)))]}, streams)
 
     def _bear(self, start: Start, running: Running, channel: Channel, fds: list[int]) -> int:
         """Send the parts; the one that spawns the process `start.name` carries its streams and a wire in `fds`."""
@@ -142,10 +148,12 @@ class Programs:
             self._templates[key] = (number if not kept[1] else 0, start.template)
         return self._templates[key][0]
 
-    def _use(self, number: int, start: Start, running: Running, fds: list[int]) -> int:
+    def _use(self, number: int, start: Start, running: Running, fds: list[int], ours: list[int]) -> int:
         """One message, one answer: when it comes the process has become its program, or has failed to."""
         clear = {kind: list(paths) for kind, paths in start.clear.items()}
         message: wire.Message = {"use": number, "name": start.name, "status": 3, "clear": clear}
+        if start.owner is not None:
+            message["own"] = [start.owner, ours]
         rows = self.actors.exchange(Part("host", ()), message, wire.take(fds, [0] * 4), meanwhile=running.watch)
         first = start.template[0]
         if rows[-1][1] and rows[-1][1] not in first.intents[len(rows) - 1].tolerate:
@@ -220,12 +228,18 @@ def _telling(rows: list[Row]) -> int:
     return next(found, len(rows) - 1)
 
 
-def _open_streams(start: Start) -> tuple[list[int], dict[str, int]]:
-    """The child's three standard descriptors, and ours to read from."""
+def _open_streams(start: Start) -> tuple[list[int], dict[str, int], list[int]]:
+    """The child's three standard descriptors, ours to read from, and which of the three were made for it alone.
+
+    Only these may change their owner: /dev/null is the machine's.
+    """
     if start.tty:
         leader, follower = os.openpty()
         termios.tcsetwinsize(follower, (24, 80))
-        return [follower, os.dup(follower), os.dup(follower)], {"stdout": leader}
+        # The group tty is unknown in a rootless lab, whose root could then not change the owner: chown(2), CAP_CHOWN.
+        os.fchown(follower, -1, os.getegid())
+        os.fchmod(follower, 0o600)
+        return [follower, os.dup(follower), os.dup(follower)], {"stdout": leader}, [0]
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
     if start.stdin:
@@ -236,4 +250,5 @@ def _open_streams(start: Start) -> tuple[list[int], dict[str, int]]:
         os.lseek(source, 0, os.SEEK_SET)
     else:
         source = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
-    return [source, out_write, err_write], {"stdout": out_read, "stderr": err_read}
+    made = [0, 1, 2] if start.stdin else [1, 2]
+    return [source, out_write, err_write], {"stdout": out_read, "stderr": err_read}, made

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from labkit.errors import LabError
-from labkit.steps.backends.base import Backend, CallFailed, Ended, Facts, Part, Row, Start
+from labkit.steps.backends.base import Accounts, Backend, CallFailed, Ended, Facts, Part, Row, Start
 from labkit.steps.backends.numbers import Numbers, renumber
 from labkit.steps.backends.tape import Tape, Visit, asked_of_machine
 
@@ -71,10 +71,10 @@ class Recording:
         self._always(f"top {image}", dict(sorted(found.items())))
         return found
 
-    def user(self, image: str, name: str) -> tuple[int, int] | None:
-        found = self.below.user(image, name)
-        self._always(f"user {image} {name}", found)
-        return found
+    def accounts(self, image: str) -> Accounts:
+        passwd, group, unread = self.below.accounts(image)
+        self._always(f"accounts {image}", [_to_text(passwd), _to_text(group), unread])
+        return passwd, group, unread
 
     def attach(self, name: str, path: str) -> None:
         self.below.attach(name, path)

@@ -15,7 +15,7 @@ from typing import Any
 from labkit import errors
 from labkit.errors import ImageError, ReplayError
 from labkit.steps.backends import recordings
-from labkit.steps.backends.base import CallFailed, Ended, Facts, Part, Row, Start
+from labkit.steps.backends.base import Accounts, CallFailed, Ended, Facts, Part, Row, Start
 from labkit.steps.backends.tape import Tape, Visit, asked_of_machine
 from labkit.steps.call import render
 
@@ -107,9 +107,9 @@ class Replay:
         self.find(image)
         return dict(self._always(f"top {image}") or {})
 
-    def user(self, image: str, name: str) -> tuple[int, int] | None:
-        found = self._always(f"user {image} {name}")
-        return (found[0], found[1]) if found else None
+    def accounts(self, image: str) -> Accounts:
+        passwd, group, unread = self._always(f"accounts {image}") or ("", "", "the recording has none")
+        return _to_bytes(passwd), _to_bytes(group), unread
 
     def attach(self, name: str, path: str) -> None:
         self.visit.did("attach", name)

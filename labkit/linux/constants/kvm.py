@@ -1,0 +1,23 @@
+"""Requests to /dev/kvm, and why a virtual processor came back. Those of x86-64.
+
+See: the kernel's virt/kvm/api.rst, <linux/kvm.h>.
+"""
+
+from __future__ import annotations
+
+KVM_API_VERSION = 12
+KVM_GET_API_VERSION = 0xAE00
+KVM_CREATE_VM = 0xAE01
+KVM_GET_VCPU_MMAP_SIZE = 0xAE04
+KVM_CREATE_VCPU = 0xAE41
+KVM_SET_TSS_ADDR = 0xAE47
+KVM_SET_USER_MEMORY_REGION = 0x4020AE46
+KVM_RUN = 0xAE80
+KVM_SET_REGS = 0x4090AE82
+KVM_GET_SREGS = 0x8138AE83
+KVM_SET_SREGS = 0x4138AE84
+
+KVM_EXIT_HLT = 5
+KVM_EXIT_SHUTDOWN = 8
+KVM_EXIT_FAIL_ENTRY = 9
+KVM_EXIT_INTERNAL_ERROR = 17
