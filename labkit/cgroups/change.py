@@ -15,6 +15,7 @@ from labkit.linux.calls import Intent, write_file
 from labkit.linux.cgroup_files import FRESH, FRESH_V1
 from labkit.linux.constants import EACCES, EBUSY, EINVAL, ENODEV, ENOENT, ERANGE, EROFS
 from labkit.steps.fact import PROBES, CgroupMembership, Limit
+from labkit.steps.parameters import CgroupPath
 from labkit.steps.snapshot import Snapshot
 from labkit.steps.step import Step
 
@@ -43,7 +44,7 @@ class SetLimit(Step):
     See: cgroups(7), the kernel's cgroup-v2.rst.
     """
 
-    path: str
+    path: CgroupPath
     file: str
     value: str
     probes = ("cgroup",)
@@ -80,7 +81,7 @@ class HandDown(Step):
     See: cgroups(7) "Cgroups v2 controllers", "no internal processes rule".
     """
 
-    path: str
+    path: CgroupPath
     controllers: tuple[str, ...]
     take_back: bool = False
     probes = ("cgroup",)
@@ -126,7 +127,7 @@ class MakeThreaded(Step):
     See: cgroups(7) "Cgroups v2 thread mode", the kernel's cgroup-v2.rst "Threads".
     """
 
-    path: str
+    path: CgroupPath
     probes = ("cgroup",)
     no_way_back = "a cgroup that is threaded stays so"
 
@@ -155,7 +156,7 @@ class EnterCgroup(Step):
     See: cgroups(7).
     """
 
-    path: str
+    path: CgroupPath
     probes = ("cgroup",)
 
     def calls(self) -> Iterator[Intent]:
@@ -191,7 +192,7 @@ class Freeze(Step):
     See: cgroups(7), the kernel's cgroup-v2.rst "cgroup.freeze".
     """
 
-    path: str
+    path: CgroupPath
     probes = ("cgroup",)
     frozen: bool = True
 
@@ -223,7 +224,7 @@ class KillCgroup(Step):
     See: cgroups(7), the kernel's cgroup-v2.rst "cgroup.kill".
     """
 
-    path: str
+    path: CgroupPath
     probes = PROBES  # they take all that is theirs along
     no_way_back = "the dead do not come back"
     names_new_things = True  # or rather takes old ones away, whose numbers the kernel gives out again

@@ -28,6 +28,7 @@ from labkit.linux.constants import (
 )
 from labkit.linux.signatures import signature
 from labkit.steps.fact import Limit
+from labkit.steps.parameters import CgroupPath
 from labkit.steps.snapshot import Snapshot
 from labkit.steps.step import Step
 
@@ -53,7 +54,7 @@ class AllowDevices(Step):
     See: cgroups(7), mknod(2).
     """
 
-    path: str
+    path: CgroupPath
     rules: tuple[str, ...]
     probes = ("cgroup",)
     no_way_back = "a cgroup of that name may not have been there"
@@ -94,7 +95,7 @@ class AttachDeviceProgram(Step):
     See: bpf(2), cgroups(7), mknod(2).
     """
 
-    path: str
+    path: CgroupPath
     rules: tuple[str, ...]
     probes = ("cgroup",)
     no_way_back = "another program may have been attached, and this one took its place"
@@ -149,7 +150,7 @@ class DetachDeviceProgram(Step):
     See: bpf(2).
     """
 
-    path: str
+    path: CgroupPath
     probes = ("cgroup",)
     no_way_back = "the kernel does not give the program back"
 

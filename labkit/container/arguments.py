@@ -7,17 +7,15 @@ with the cause and the remedy. Names and places have a module of their own, `lab
 from __future__ import annotations
 
 import itertools
-import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 
 from labkit.container.spec import PLACES
 from labkit.errors import ImageError, SpecError
-from labkit.linux import nsfs
 from labkit.linux.constants import SIGRTMAX
 from labkit.namespaces.processes import PATH, Environment
+from labkit.steps import parameters
 
-_STRING_MAX = 131072  # MAX_ARG_STRLEN: execve(2) "Limits on size of arguments and environment"
 _ID_MAX = 2**32 - 2
 _ENVIRONMENT = (("PATH", PATH), ("HOME", "/root"), ("TERM", "xterm"))
 
@@ -36,45 +34,17 @@ def argv_of(argv: object) -> tuple[str, ...]:
     if not words or not words[0]:
         raise SpecError("argv is empty: there is no program to run", look=example)
     for number, word in enumerate(words):
-        if not isinstance(word, str):
-            raise SpecError(f"argv[{number}] is {type(word).__name__}, not a string", look="str(...) makes one")
-        _string(f"argv[{number}]", word)
+        parameters.text(f"argv[{number}]", word)
     return tuple(words)
 
 
 def environment_of(env: Mapping[str, str] | None) -> Environment:
     """PATH, HOME and TERM, and what was given."""
-    if not env:
+    if env is None:
         return _ENVIRONMENT
     if not isinstance(env, Mapping):
         raise SpecError(f"env is {type(env).__name__}, not a dictionary", look='env={"LANG": "C"}')
-    merged = {**dict(_ENVIRONMENT), **env}
-    for key, value in merged.items():
-        if not isinstance(key, str) or not key or "=" in key:
-            raise SpecError(f"{key!r} cannot be the name of an environment variable", look="man 7 environ")
-        _string("the name of an environment variable", key)
-        _string(f"env[{key!r}]", str(value))
-    return tuple((key, str(value)) for key, value in merged.items())
-
-
-def _string(what: str, text: str) -> None:
-    if "\0" in text:
-        raise SpecError(
-            f"{what} contains NUL: the kernel would stop reading there",
-            likely="bytes of a binary file were used as text",
-            look="pass such data by stdin=",
-        )  # fmt: skip
-    try:
-        size = len(os.fsencode(text))
-    except UnicodeEncodeError as error:
-        raise SpecError(
-            f"{what} contains {text[error.start]!r}, which is no character", look="text.encode()"
-        ) from error
-    if size >= _STRING_MAX:
-        raise SpecError(
-            f"{what} has {size} bytes; the kernel takes at most {_STRING_MAX - 1} in one string (E2BIG)",
-            look="pass large data by stdin=, or in a file",
-        )
+    return parameters.environment({**dict(_ENVIRONMENT), **env})
 
 
 def input_of(stdin: str | bytes | None) -> bytes | None:
@@ -98,13 +68,7 @@ def typed_of(stdin: str | bytes | None, *, at_end: bool) -> bytes | None:
 
 def namespaces_of(namespaces: Sequence[str]) -> tuple[str, ...]:
     """The kinds of namespaces, each once."""
-    if isinstance(namespaces, str):
-        raise SpecError(f"namespaces is one string, {namespaces!r}, not a list", look='namespaces=["pid", "uts"]')
-    try:
-        nsfs.flags_of(tuple(namespaces))
-    except (ValueError, TypeError) as error:
-        raise SpecError(str(error), look="man 7 namespaces") from error
-    return tuple(dict.fromkeys(namespaces))
+    return tuple(dict.fromkeys(parameters.kinds(namespaces)))
 
 
 def places_of(image: str, top: Mapping[str, str]) -> tuple[tuple[str, ...], str]:
@@ -129,7 +93,7 @@ def workdir_of(workdir: str | None) -> str:
         return "/"
     if not isinstance(workdir, str) or not workdir.startswith("/"):
         raise SpecError(f"the working directory {workdir!r} is not an absolute path", look='workdir="/tmp"')
-    _string("the working directory", workdir)
+    parameters.text("the working directory", workdir)
     return workdir
 
 

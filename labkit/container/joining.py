@@ -25,6 +25,7 @@ from labkit.namespaces.processes import Exec, NewSession, TakeTerminal
 from labkit.namespaces.roots import ChangeDirectory, Chroot
 from labkit.namespaces.spawn import Spawn
 from labkit.namespaces.users import BecomeUser
+from labkit.steps.parameters import Kinds
 from labkit.steps.plan import Plan
 from labkit.steps.step import Step
 
@@ -40,7 +41,7 @@ class SpawnInside(Step):
 
     pid: int
     child: str
-    namespaces: tuple[str, ...]
+    namespaces: Kinds
     probes = Spawn.probes
     no_way_back = Spawn.no_way_back
     names_new_things = True

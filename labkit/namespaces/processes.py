@@ -9,6 +9,7 @@ from shlex import quote
 from labkit.agent.init import WAITED
 from labkit.linux.calls import Intent, Pid, close_range, execve, ioctl, kill, rt_sigprocmask, setsid, wait4
 from labkit.linux.constants import CLOSE_RANGE_CLOEXEC, EACCES, ENOENT, ENOTDIR, SIG_BLOCK, SIGKILL, TIOCSCTTY, decode
+from labkit.steps.parameters import Argv
 from labkit.steps.shell import pid_of
 from labkit.steps.step import Step
 
@@ -28,7 +29,7 @@ class Exec(Step):
     See: execve(2), close_range(2), environ(7), time_namespaces(7).
     """
 
-    argv: tuple[str, ...]
+    argv: Argv
     environment: Environment = (("PATH", PATH),)
     probes = ("processes", "namespaces", "time", "caps", "net")
     no_way_back = "the old program is gone from the process's memory"

@@ -21,6 +21,7 @@ from labkit.linux.calls import (
     unshare,
 )
 from labkit.linux.constants import CLONE_INTO_CGROUP, EEXIST, MS_BIND, O_CREAT, O_DIRECTORY, O_RDONLY
+from labkit.steps.parameters import CgroupPath, Kind, Kinds
 from labkit.steps.shell import PLAIN, pid_of
 from labkit.steps.step import Step
 
@@ -63,8 +64,8 @@ class Spawn(Step):
     """
 
     child: str
-    namespaces: tuple[str, ...] = ()
-    cgroup: str = ""
+    namespaces: Kinds = ()
+    cgroup: CgroupPath = ""
     probes = (
         "processes",
         "namespaces",
@@ -121,7 +122,7 @@ class Unshare(Step):
     See: unshare(2), namespaces(7).
     """
 
-    namespaces: tuple[str, ...]
+    namespaces: Kinds
     probes = (
         "namespaces",
         "mounts",
@@ -165,7 +166,7 @@ class Join(Step):
     """
 
     target: str
-    namespaces: tuple[str, ...]
+    namespaces: Kinds
     probes = (
         "namespaces",
         "root",
@@ -208,7 +209,7 @@ class Hold(Step):
     """
 
     target: str
-    namespace: str
+    namespace: Kind
     path: str
     probes = ("namespaces", "mounts", "files")
     no_way_back = "the file under the mount stays"
@@ -241,7 +242,7 @@ class Enter(Step):
     """
 
     path: str
-    namespace: str
+    namespace: Kind
     probes = Join.probes
     no_way_back = Join.no_way_back
     replaces_shell = True

@@ -8,21 +8,37 @@ read on. The step player shows these three, so they are written for the student.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from labkit.linux.calls import Intent
+from labkit.steps import parameters
 from labkit.steps.display import Shown
 from labkit.steps.snapshot import Snapshot
 
 _PAGE = re.compile(r"\b([a-zA-Z_][\w.-]*\(\d\))")
 
 
+class _Signature:
+    """What help() and an editor's tooltip show of a class of steps: the parameters of its constructor.
+
+    Without it they would show those of `Step.__new__`, which takes anything.
+    """
+
+    def __get__(self, step: Step | None, cls: type[Step]) -> inspect.Signature:
+        of_init = inspect.signature(cls.__init__)
+        return of_init.replace(parameters=list(of_init.parameters.values())[1:])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step(Shown):
-    """The base of all steps; `who` names the process that takes it ("host": the lab host's zygote)."""
+    """The base of all steps; `who` names the process that takes it ("host": the lab host's zygote).
+
+    Whatever a step is given is checked when it is made (`labkit.steps.parameters`). Raises SpecError.
+    """
 
     who: str = "host"
 
@@ -39,10 +55,19 @@ class Step(Shown):
     #: spawned processes, namespaces and such that a rebuild has to give the same names again
     names_new_things: ClassVar[bool] = False
 
+    __signature__: ClassVar[Any] = _Signature()
+    _checked: ClassVar[bool] = False
     _known: ClassVar[dict[str, type[Step]]] = {}
 
     def __init_subclass__(cls) -> None:
         Step._known[cls.__name__] = cls
+
+    def __new__(cls, *_: object, **__: object) -> Self:
+        """An empty step. Before the first one of its class the constructor, which a dataclass gets late, is wrapped."""
+        if "_checked" not in cls.__dict__ and "__init__" in cls.__dict__:
+            cls.__init__ = parameters.checked(cls, cls.__init__)  # type: ignore[method-assign]  # once a class
+            cls._checked = True
+        return object.__new__(cls)
 
     def calls(self) -> Iterator[Intent]:
         """The system calls, in order."""
