@@ -24,3 +24,12 @@ def directory(path: str) -> str:
     if colon and "/" not in tree:
         return f"{ROOT_V1}/{tree}/{inside}".rstrip("/")
     return f"{ROOT}/{path.strip('/')}".rstrip("/")
+
+
+def relative(path: str) -> str:
+    """A cgroup of version 2 without the slash before it: ``shop/bakery``, for a path that has the same in every tree.
+
+    >>> relative("/shop/bakery"), relative("shop/bakery"), relative("/sys/fs/cgroup/shop/bakery"), relative("/")
+    ('shop/bakery', 'shop/bakery', 'shop/bakery', '')
+    """
+    return directory(path).removeprefix(ROOT).strip("/")

@@ -17,6 +17,7 @@ See: `dataclasses`, execve(2) "Limits on size of arguments and environment".
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields
@@ -113,6 +114,17 @@ def kinds(names: object, what: str = "namespaces") -> Kinds:
     return tuple(map(kind, names))
 
 
+class Signature:
+    """What help() and an editor's tooltip show of a class: the parameters of its constructor.
+
+    Without it they would show those of its ``__new__``, which takes anything.
+    """
+
+    def __get__(self, instance: object, owner: type) -> inspect.Signature:
+        of_init = inspect.signature(owner.__init__)  # type: ignore[misc]  # that of this very class
+        return of_init.replace(parameters=list(of_init.parameters.values())[1:])
+
+
 def checked(step: type, init: Callable[..., None]) -> Callable[..., None]:
     """`init`, the constructor of this class of steps, behind a check of all that it is given. Raises SpecError."""
     declared = _declared(step)
@@ -122,7 +134,7 @@ def checked(step: type, init: Callable[..., None]) -> Callable[..., None]:
     @wraps(init)
     def construct(self: object, *unnamed: object, **given: Any) -> None:
         if unnamed or not needed <= given.keys() <= forms.keys():
-            raise _misnamed(step, unnamed, given, needed)
+            raise misnamed(step, unnamed, given, needed)
         for name, value in given.items():
             given[name] = forms[name](step, name, value)
         init(self, **given)
@@ -130,7 +142,7 @@ def checked(step: type, init: Callable[..., None]) -> Callable[..., None]:
     return construct
 
 
-def _misnamed(step: type, unnamed: tuple[object, ...], given: dict[str, Any], needed: set[str]) -> SpecError:
+def misnamed(step: type, unnamed: tuple[object, ...], given: dict[str, Any], needed: set[str]) -> SpecError:
     """The error for parameters that are missing, unknown, or given without their names."""
     names = list(_declared(step))
     unknown = [name for name in given if name not in names]

@@ -8,7 +8,6 @@ read on. The step player shows these three, so they are written for the student.
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -20,17 +19,6 @@ from labkit.steps.display import Shown
 from labkit.steps.snapshot import Snapshot
 
 _PAGE = re.compile(r"\b([a-zA-Z_][\w.-]*\(\d\))")
-
-
-class _Signature:
-    """What help() and an editor's tooltip show of a class of steps: the parameters of its constructor.
-
-    Without it they would show those of `Step.__new__`, which takes anything.
-    """
-
-    def __get__(self, step: Step | None, cls: type[Step]) -> inspect.Signature:
-        of_init = inspect.signature(cls.__init__)
-        return of_init.replace(parameters=list(of_init.parameters.values())[1:])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +43,7 @@ class Step(Shown):
     #: spawned processes, namespaces and such that a rebuild has to give the same names again
     names_new_things: ClassVar[bool] = False
 
-    __signature__: ClassVar[Any] = _Signature()
+    __signature__: ClassVar[Any] = parameters.Signature()
     _checked: ClassVar[bool] = False
     _known: ClassVar[dict[str, type[Step]]] = {}
 

@@ -18,8 +18,11 @@ from hypothesis import strategies as st
 
 import labkit
 from labkit.cgroups.change import EnterCgroup, SetLimit
+from labkit.cgroups.limits import Limits
 from labkit.cgroups.make import MakeCgroup, RemoveCgroup
+from labkit.container.lacking import Lacking
 from labkit.errors import SpecError
+from labkit.learn import tenants
 from labkit.linux import nsfs
 from labkit.namespaces.processes import Exec, Kill
 from labkit.namespaces.spawn import Enter, Hold, Join, Spawn, Unshare
@@ -169,6 +172,36 @@ def test_a_cgroup_is_taken_as_its_directory_and_as_a_snapshot_names_it(given_: s
     for kind in takers:
         name = next(f.name for f in fields(kind) if f.type == "CgroupPath")
         assert getattr(kind(**needed(kind) | {name: given_}), name) == path
+
+
+def test_the_landlords_functions_take_both_forms_of_a_cgroup(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABKIT_BACKEND", "dry")
+    with labkit.Lab() as lab:
+        lab.lacking = Lacking({"cgroup": True, "controllers": {"memory": 2}})
+        limits = Limits(memory="64M")
+        forms = ("shop/bakery", "/shop/bakery", "/sys/fs/cgroup/shop/bakery")
+        made = [
+            [*tenants.place(lab, form, limits), *tenants.enter(lab, "bakery", form, limits),
+             *tenants.limit(lab, form, memory="32M"), *tenants.tenant(lab, "oven", limits, below=form)]
+            for form in forms
+        ]  # fmt: skip
+        assert made[0] == made[1] == made[2]
+        assert any(step == SetLimit(path="/shop/bakery", file="memory.max", value="33554432") for step in made[0])
+        with pytest.raises(SpecError, match=r"Limits\(\.\.\.\) has no parameter memry="):
+            tenants.limit(lab, "bakery", memry="32M")
+        with pytest.raises(SpecError, match="memry= is no limit that can be taken away"):
+            tenants.limit(lab, "bakery", memry=None)
+
+
+def test_a_limit_that_there_is_not_is_refused_as_well() -> None:
+    with pytest.raises(SpecError) as caught:
+        Limits(memry="64M", cpu=0.5)  # type: ignore[call-arg]  # what is tested
+    assert (caught.value.message, caught.value.likely) == ("Limits(...) has no parameter memry=", "memory= is meant")
+    assert caught.value.look == "Limits(cpu=0.5)"
+    with pytest.raises(SpecError, match="takes its values by name"):
+        Limits(0.5)  # type: ignore[misc]  # what is tested
+    assert str(inspect.signature(Limits)).startswith("(*, cpu: 'float | None' = None, ")
+    assert copy.deepcopy(Limits(cpu=0.5)) == pickle.loads(pickle.dumps(Limits(cpu=0.5))) == Limits(cpu=0.5)
 
 
 def test_lists_and_dictionaries_become_what_a_step_holds() -> None:
