@@ -68,6 +68,9 @@ class AllowDevices(Step):
     def shell(self) -> str:
         return "\n".join(f"echo {quote(text)} >{quote(f'{self.path}/{file}')}" for file, text in self._lines())
 
+    def explanation(self) -> tuple[str, str]:
+        return _ANYTHING if EVERYTHING in self.rules else super().explanation()
+
     def undo(self, before: Snapshot) -> Step | None:
         said = _limit(before, self.path, "devices.list")
         rules = (EVERYTHING,) if said is None else tuple(said.splitlines())
@@ -128,6 +131,9 @@ class AttachDeviceProgram(Step):
             + f"' {quote(self.path)} <<'END'\n{lines}\nEND"
         )  # fmt: skip
 
+    def explanation(self) -> tuple[str, str]:
+        return _ANYTHING if EVERYTHING in self.rules else super().explanation()
+
     def undo(self, before: Snapshot) -> Step | None:
         if _limit(before, self.path, "devices") is not None:  # by its name, but not by what it does
             return None
@@ -187,7 +193,15 @@ def _command(command: int, program: str) -> str:
   syscall({signature("bpf").number}, {command}, $attr, length $attr) == 0 or die "$!\\n";"""
 
 
+_ANYTHING = (
+    "Allow a cgroup all devices that the cgroup above may use.",
+    "A rule for all devices refuses none. What the cgroup above is refused, no cgroup below it gets.",
+)
+
+
 def _in_words(rules: tuple[str, ...]) -> str:
+    if EVERYTHING in rules:
+        return "all devices"
     return f"these devices only: {', '.join(rules)}" if rules else "no device at all"
 
 

@@ -43,7 +43,7 @@ class RemoveCgroup(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class MakeCgroup(Step):
-    """Make a cgroup for the processes of one container.
+    """Make a cgroup: a group of processes, empty as yet.
 
     It groups what belongs together, whoever forks what: to account for it, to limit it, to freeze and
     to kill it as one. Making one is making a directory; the kernel fills it with its files.

@@ -52,6 +52,14 @@ class SpawnInside(Step):
             yield setns(Ret(0), nsfs.flags_of(self.namespaces))
         yield clone3(self.child, CLONE_PARENT)
 
+    def explanation(self) -> tuple[str, str]:
+        if self.namespaces:
+            return super().explanation()
+        return "Start a sibling of this process.", (
+            "The container has no namespaces of its own to be joined. With CLONE_PARENT the new process is a child of "
+            "the zygote, which can wait for it."
+        )
+
     def shell(self) -> str:
         return f"nsenter --target {self.pid} --all"
 

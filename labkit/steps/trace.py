@@ -107,7 +107,17 @@ def _taken_to_json(taken: Taken) -> dict[str, Any]:
         "number": taken.number,
         "step": taken.step.to_json(),
         "calls": [
-            [c.who, c.name, [pack(a) for a in c.args], c.value, c.errno, c.nanoseconds, pack(c.out), c.refused]
+            [
+                c.who,
+                c.name,
+                [pack(a) for a in c.args],
+                c.value,
+                c.errno,
+                c.nanoseconds,
+                pack(c.out),
+                c.refused,
+                c.expected,
+            ]
             for c in taken.calls
         ],
         "probes": list(taken.before.probes),
@@ -119,8 +129,8 @@ def _taken_to_json(taken: Taken) -> dict[str, Any]:
 
 def _taken_from_json(row: dict[str, Any]) -> Taken:
     calls = tuple(
-        Call(who, name, tuple(unpack(args)), value, error, spent, unpack(out), refused)
-        for who, name, args, value, error, spent, out, refused in row["calls"]
+        Call(who, name, tuple(unpack(args)), value, error, spent, unpack(out), refused, *expected)
+        for who, name, args, value, error, spent, out, refused, *expected in row["calls"]
     )
     sides = [Snapshot.of(row["probes"], map(fact.from_json, row[side])) for side in ("before", "after")]
     error = StepError(row["error"][0], likely=row["error"][1], look=row["error"][2]) if row["error"] else None

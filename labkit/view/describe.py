@@ -38,6 +38,12 @@ def plan(plan: Plan) -> Json:
     return {"name": plan.name, "total": number, "goals": goals}
 
 
+def again(plan: Plan, number: int) -> bool:
+    """Whether an earlier step of the plan than this one has the same explanation."""
+    step = plan[number - 1]
+    return any(type(one) is type(step) and one.explanation() == step.explanation() for one in plan.steps[: number - 1])
+
+
 def moment(walk: Walk) -> Json:
     """Where the walk stands: the step that is looked at, the one that comes next, and how the way back was."""
     position, total = walk.position, len(walk.plan)
@@ -49,15 +55,19 @@ def moment(walk: Walk) -> Json:
         shown = taken(walk.last, walk.plan)
     else:
         shown = coming(walk.plan[0], 1, walk.plan) if total else None
-    following = walk.plan[position] if tried is None and 0 < position < total else None
     return {
         "position": position,
         "total": total,
         "tried": tried is not None,
         "step": shown,
-        "next": following and {"number": position + 1, "title": following.title, "why": sentence(following.why())},
+        "next": _next(walk.plan, position + 1) if tried is None and 0 < position < total else None,
         "way_back": walk.way_back,
     }
+
+
+def _next(plan: Plan, number: int) -> Json:
+    step = plan[number - 1]
+    return {"number": number, "title": step.title, "why": "" if again(plan, number) else sentence(step.why())}
 
 
 def coming(step: Step, number: int, plan: Plan) -> Json:
@@ -84,8 +94,9 @@ def _step(step: Step, number: int, plan: Plan) -> Json:
         "title": step.title,
         "who": step.who,
         "goal": plan.goal_of(number - 1),
-        "what": type(step).summary(),
+        "what": step.summary(),
         "why": step.why(),
+        "again": again(plan, number),
         "man": list(step.man()),
         "shell": step.shell(),
     }
@@ -104,7 +115,8 @@ def call(made: Call) -> Json:
         "result": "" if made.refused else result,
         "meaning": errno_meaning(made.errno) if made.errno else "",
         "refused": made.refused,
-        "failed": made.failed,
+        "failed": made.failed and not made.expected,
+        "expected": made.expected,
         "µs": made.nanoseconds / 1000,
     }
 
