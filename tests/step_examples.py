@@ -132,7 +132,7 @@ def _mounting() -> Iterator[tuple[str, list[Step]]]:
     yield "Mount that remounts", [_D, _TMPFS, again]
     yield "Mount that shares", [_D, _TMPFS, Mount(type="none", target="/tmp/d", flags=MS_SHARED | MS_REC)]
     moved = Mount(type="none", source="/tmp/d", target="/tmp/e", flags=MS_MOVE)
-    yield "Mount that moves", [_D, _E, _TMPFS, moved]
+    yield "Mount that moves", [MakePrivate(), _D, _E, _TMPFS, moved]
     yield "MountProc", [_D, MountProc(target="/tmp/d")]
     yield "MountSysfs", [_D, MountSysfs(target="/tmp/d")]
     yield "MountDevpts", [_D, MountDevpts(target="/tmp/d")]

@@ -95,7 +95,8 @@ class Mount(Step):
     probes = ("mounts", "files")
 
     def calls(self) -> Iterator[Intent]:
-        yield mount(self.source or self.type, self.target, self.type, self.flags, self.data or None)
+        kind = None if self._other else self.type  # the kernel does not look at it then
+        yield mount(self.source or self.type, self.target, kind, self.flags, self.data or None)
 
     def shell(self) -> str:
         deep, source, target = "r" * bool(self.flags & MS_REC), quote(self.source or self.type), quote(self.target)
