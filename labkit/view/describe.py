@@ -133,9 +133,8 @@ def change(title: str, same: Sequence[Change]) -> Json:
     if made.before is not None and made.after is not None:
         old, new = made.before.state, made.after.state
         names = [name for name in new if old[name] != new[name]]
-        row["fields"] = [
-            [n.replace("_", " "), made.before.shown(n, old[n]), made.after.shown(n, new[n])] for n in names
-        ]
+        label, was, now = made.fact.label, made.before.shown, made.after.shown
+        row["fields"] = [[label(n).replace("_", " "), was(n, old[n]), now(n, new[n])] for n in names]
     else:
         row["rest"] = str(made.fact).removeprefix(made.fact.title).lstrip(": ")
     return row

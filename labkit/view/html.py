@@ -12,7 +12,7 @@ from dataclasses import fields
 from labkit.errors import LabError, errno_text
 from labkit.linux import capabilities
 from labkit.steps.call import Call, render
-from labkit.steps.fact import Fact, Limit
+from labkit.steps.fact import Fact, Limit, Process
 from labkit.steps.plan import Plan
 from labkit.steps.snapshot import Change, Diff, Snapshot
 from labkit.steps.step import Step
@@ -23,6 +23,11 @@ _CALLS_SHOWN, _LINES_SHOWN, _CHANGES_SHOWN = 3, 2, 12
 _FACTS_SHOWN = 200
 _SIGNS = {"+": ("lk-b3", "new"), "-": ("lk-b6", "gone"), "~": ("lk-b2", "changed")}
 _NOTHING = ("", (), None)
+_WITH_UNITS: tuple[tuple[type[Fact], str], ...] = ((Limit, "value"),)
+_IN_WORDS: tuple[tuple[type[Fact], str], ...] = (
+    *_WITH_UNITS,
+    (Process, "comm"),
+)  # in a change; a table of facts shows what the kernel calls a program
 _MASKS = {"effective", "permitted", "inheritable", "bounding", "ambient"}
 
 
@@ -160,8 +165,9 @@ def _details(change: Change) -> Markup:
     lines = []
     for name in new:
         if old[name] != new[name]:
-            was = tag("span", _shown(change.before, name) or "nothing", css="lk-was")
-            lines.append(tag("div", f"{_words(name)} ", was, " → ", _shown(change.after, name) or "nothing"))
+            was = tag("span", _shown(change.before, name, _IN_WORDS) or "nothing", css="lk-was")
+            label = _words(change.fact.label(name))
+            lines.append(tag("div", f"{label} ", was, " → ", _shown(change.after, name, _IN_WORDS) or "nothing"))
     return join(lines)
 
 
@@ -205,10 +211,10 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _shown(fact: Fact, name: str) -> str:
-    """A field of a fact; the value of a limit with what it comes to."""
+def _shown(fact: Fact, name: str, in_words: tuple[tuple[type[Fact], str], ...] = _WITH_UNITS) -> str:
+    """A field of a fact: as the fact itself says it where it is among `in_words`."""
     value = getattr(fact, name)
-    return fact.shown(name, value) if isinstance(fact, Limit) else _value(name, value)
+    return fact.shown(name, value) if (type(fact), name) in in_words else _value(name, value)
 
 
 def _value(name: str, value: object) -> str:
