@@ -72,10 +72,16 @@ def _make_token() -> None:
 
 
 def _seed_settings() -> None:
-    """Give the course its style, and a new student its font sizes; leave those alone who have chosen their own."""
+    """Give the course its style, its kernels their startup file, and a new student font sizes.
+
+    Those that a student has chosen are left alone.
+    """
     style = CONFIG / "custom" / "custom.css"  # no setting names another place
     style.parent.mkdir(parents=True, exist_ok=True)
     style.write_bytes((COURSE / "custom.css").read_bytes())
+    startup = STATE / "ipython" / "profile_default" / "startup" / "first_cell.py"  # of the course's kernels alone
+    startup.parent.mkdir(parents=True, exist_ok=True)
+    startup.write_bytes((COURSE / "first_cell.py").read_bytes())
     theme = CONFIG / "lab/user-settings/@jupyterlab/apputils-extension/themes.jupyterlab-settings"
     if not theme.exists():
         theme.parent.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from labkit.cgroups.hold import Held
 from labkit.cgroups.limits import Limits
 from labkit.closing import Closing
-from labkit.container import machine, spec
+from labkit.container import machine, shell_words, spec
 from labkit.container.attached import Attached
 from labkit.container.container import Container
 from labkit.container.engine import Engine
@@ -33,7 +33,7 @@ from labkit.container.machine import MachineUsage, MachineWatch
 from labkit.container.names import image_given
 from labkit.container.plans import Plans
 from labkit.container.terminal import Terminal
-from labkit.errors import ClosedError
+from labkit.errors import FIRST_CELL, ClosedError
 from labkit.image.finding import Images
 from labkit.steps import display, reading
 from labkit.steps.backends import choose
@@ -114,9 +114,10 @@ class Lab(Closing, Shown):
         """Run a program in a container of its own.
 
         `image` is the name of an image or the path of any directory; `argv` a list of words (a string is
-        split as a shell does; None is a shell). Waits and returns a `Container` with `returncode`, `stdout`
-        and `stderr`; with `detach` returns as soon as the program runs. With `init` a small init is pid 1.
-        With `limits` it is held to them, and all that it uses is counted; ``Limits()`` only counts.
+        split into words, and no shell reads it; None is a shell). Waits and returns a `Container` with
+        `returncode`, `stdout` and `stderr`; with `detach` returns as soon as the program runs. With `init` a
+        small init is pid 1. With `limits` it is held to them, and all that it uses is counted; ``Limits()``
+        only counts.
 
         Raises SpecError, ImageError, StepError. A program that is missing or not executable is no error
         but ends with 127 or 126, as in a shell.
@@ -127,7 +128,9 @@ class Lab(Closing, Shown):
             source, argv, name=name, hostname=hostname, env=env, user=user, workdir=workdir,
             namespaces=namespaces, init=init, tty=tty, limits=limits,
         )  # fmt: skip
-        return self.engine.run(source, chosen, tty=tty, stdin=stdin, detach=detach, limits=limits)
+        container = self.engine.run(source, chosen, tty=tty, stdin=stdin, detach=detach, limits=limits)
+        container.hint = shell_words.hint(argv)
+        return container
 
     @property
     def containers(self) -> Mapping[str, Container]:
@@ -261,7 +264,7 @@ class Lab(Closing, Shown):
     def check_open(self) -> None:
         """Raise ClosedError if this lab was closed, or is the parent's: a fork has its memory, but shares its wires."""
         if self._closed:
-            raise ClosedError("this lab is closed", look="lab = Lab() opens a new one")
+            raise ClosedError("this lab is closed", look=FIRST_CELL)
         if os.getpid() != self._owner:
             raise ClosedError(
                 "this lab belongs to the process that made it; a fork cannot use it",
@@ -275,7 +278,7 @@ class Lab(Closing, Shown):
 
     def __str__(self) -> str:
         if self._closed or os.getpid() != self._owner:
-            return "lab (closed)" if self._closed else "lab (of another process)"
+            return f"lab (closed): {FIRST_CELL}" if self._closed else "lab (of another process)"
         running = ", ".join(self.containers) or "nothing"
         return f"lab: a machine of its own, {self.recorded or self.backend.name}; running: {running}"
 

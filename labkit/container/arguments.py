@@ -21,7 +21,7 @@ _ENVIRONMENT = (("PATH", PATH), ("HOME", "/root"), ("TERM", "xterm"))
 
 
 def argv_of(argv: object) -> tuple[str, ...]:
-    """A program and its arguments; a string is split as a shell splits words; None is a shell."""
+    """A program and its arguments; a string is split as a shell splits words, and no more; None is a shell."""
     if argv is None:
         return ("sh",)
     example = 'lab.run("busybox", ["echo", "hi"])'

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 from labkit.cgroups.hold import Held
 from labkit.cgroups.limits import Limits
 from labkit.cgroups.usage import Usage
-from labkit.container import joining, looking, spec, unstarted
+from labkit.container import joining, looking, shell_words, spec, unstarted
 from labkit.container.arguments import (
     argv_of,
     environment_of,
@@ -155,7 +155,9 @@ class Engine:
         """One more process in a running container; as its user and in its directory, if not told otherwise."""
         plan, name, words = self._join(target, argv, user, workdir)
         start = Start(name, plan.parts(), stdin=input_of(stdin))
-        return self._finish(self._start(start, target.spec, words, target.image), detach)
+        container = self._finish(self._start(start, target.spec, words, target.image), detach)
+        container.hint = shell_words.hint(argv)
+        return container
 
     def terminal(self, target: Container, argv: Sequence[str] | str = ("sh",)) -> Terminal:
         """A program with a terminal of its own in a running container."""
