@@ -61,7 +61,10 @@ class Exec(Step):
     def explanation(self) -> tuple[str, str]:
         what, why = super().explanation()
         if "/" not in self.argv[0]:
-            why += " A name without a slash is tried in each directory of PATH, as a shell does: ENOENT, so the next."
+            why += (
+                " A name without a slash is tried in each directory of PATH, as a shell does: where execve(2) says "
+                "ENOENT, the next one follows."
+            )
         return what, why
 
     def shell(self) -> str:
