@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labkit.agent.wire import pack
-from labkit.errors import LabError, ReplayError, StepError
+from labkit.errors import LabError, ReplayError, SpecError, StepError
 from labkit.linux.calls import Fd, Index, Joined, Packed, Pid, Ret
 from labkit.steps import fact
 from labkit.steps.call import Call
@@ -93,7 +93,7 @@ class Trace(Shown):
             if head["labkit-trace"] != VERSION:
                 raise ReplayError(f"trace format {head['labkit-trace']} is not {VERSION}", look="record it anew")
             return cls(head["plan"], [_taken_from_json(row) for row in rows[1:]], head["machine"])
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, SpecError) as error:
             raise ReplayError(f"this is not a trace: {error}", look="record it anew") from error
 
 

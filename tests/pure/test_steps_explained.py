@@ -12,6 +12,7 @@ import pytest
 from labkit.cgroups.change import EnterCgroup, Freeze, HandDown, SetLimit
 from labkit.cgroups.devices import EVERYTHING, AllowDevices
 from labkit.cgroups.make import MakeCgroup
+from labkit.errors import ReplayError
 from labkit.linux import cgroup_units
 from labkit.linux.calls import execve, mkdir
 from labkit.linux.constants import EACCES, EEXIST, ENOENT, MS_BIND, MS_REMOUNT, SIGCONT, SIGKILL, SIGSTOP, SIGTERM
@@ -176,6 +177,10 @@ def test_a_stored_trace_keeps_it_and_an_older_one_is_still_read() -> None:
     assert Trace.from_jsonl(text).taken[0].calls[0].expected
     head, row = map(json.loads, text.splitlines())
     row["calls"][0] = row["calls"][0][:8]
+    row["step"]["nonsense"] = 1
+    with pytest.raises(ReplayError, match="not a trace: Spawn"):
+        Trace.from_jsonl(f"{json.dumps(head)}\n{json.dumps(row)}\n")
+    del row["step"]["nonsense"]
     assert not Trace.from_jsonl(f"{json.dumps(head)}\n{json.dumps(row)}\n").taken[0].calls[0].expected
 
 
