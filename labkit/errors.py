@@ -20,6 +20,9 @@ or what to do next). Nothing is swallowed, and nothing is printed and carried on
 
 from __future__ import annotations
 
+#: the remedy where a lab is gone for good: in a lesson its first cell opens one
+FIRST_CELL = "run the first cell again: lab = Lab() opens a new one"
+
 
 class LabError(Exception):
     """What happened, and if known the likely cause and where to look next."""

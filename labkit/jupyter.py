@@ -120,10 +120,16 @@ def keep(file: Path, text: str) -> None:
 
 
 def _seed_settings() -> None:
-    """Give the course its style, and a new student font sizes and a layout; what a student has chosen stays."""
+    """Give the course its style, its kernels their startup file, and a new student font sizes and a layout.
+
+    What a student has chosen stays.
+    """
     style = CONFIG / "custom" / "custom.css"  # no setting names another place
     style.parent.mkdir(parents=True, exist_ok=True)
     style.write_bytes((COURSE / "custom.css").read_bytes())
+    startup = STATE / "ipython" / "profile_default" / "startup" / "first_cell.py"  # of the course's kernels alone
+    startup.parent.mkdir(parents=True, exist_ok=True)
+    startup.write_bytes((COURSE / "first_cell.py").read_bytes())
     for first, place in FIRST.items():
         if not (CONFIG / place).exists():
             (CONFIG / place).parent.mkdir(parents=True, exist_ok=True)

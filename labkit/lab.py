@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from labkit.cgroups.hold import Held
 from labkit.cgroups.limits import Limits
 from labkit.closing import Closing
-from labkit.container import spec
+from labkit.container import shell_words, spec
 from labkit.container.attached import Attached
 from labkit.container.container import Container
 from labkit.container.engine import Engine
@@ -32,7 +32,7 @@ from labkit.container.lacking import Lacking
 from labkit.container.names import image_given
 from labkit.container.plans import Plans
 from labkit.container.terminal import Terminal
-from labkit.errors import ClosedError
+from labkit.errors import FIRST_CELL, ClosedError
 from labkit.image.finding import Images
 from labkit.steps import display, reading
 from labkit.steps.backends import choose
@@ -115,8 +115,8 @@ class Lab(Closing, Shown):
         """Run a program in a container of its own.
 
         `image` is the name of an image or the path of any directory; `argv` a list of words (a string is
-        split as a shell does; None is a shell). Waits and returns a `Container` with `returncode`, `stdout`
-        and `stderr`; with `detach` returns as soon as the program runs. With `init` a small init is pid 1.
+        split into words, and no shell reads it; None is a shell). Waits and returns a `Container` with `returncode`,
+        `stdout` and `stderr`; with `detach` returns as soon as the program runs. With `init` a small init is pid 1.
         With `limits` it is held to them, and all that it uses is counted; ``Limits()`` only counts. A `user` is a name
         or a number, or two with a colon for the group, looked up in the image's /etc/passwd and /etc/group, which also
         say what HOME is, unless `env` does, and which supplementary groups there are.
@@ -130,7 +130,9 @@ class Lab(Closing, Shown):
             source, argv, name=name, hostname=hostname, env=env, user=user, workdir=workdir,
             namespaces=namespaces, init=init, tty=tty, limits=limits,
         )  # fmt: skip
-        return self.engine.run(source, chosen, tty=tty, stdin=stdin, detach=detach, limits=limits)
+        container = self.engine.run(source, chosen, tty=tty, stdin=stdin, detach=detach, limits=limits)
+        container.hint = shell_words.hint(argv)
+        return container
 
     @property
     def containers(self) -> Mapping[str, Container]:
@@ -278,7 +280,7 @@ class Lab(Closing, Shown):
     def check_open(self) -> None:
         """Raise ClosedError if this lab was closed, or is the parent's: a fork has its memory, but shares its wires."""
         if self._closed:
-            raise ClosedError("this lab is closed", look="lab = Lab() opens a new one")
+            raise ClosedError("this lab is closed", look=FIRST_CELL)
         if os.getpid() != self._owner:
             raise ClosedError(
                 "this lab belongs to the process that made it; a fork cannot use it",
@@ -292,7 +294,7 @@ class Lab(Closing, Shown):
 
     def __str__(self) -> str:
         if self._closed or os.getpid() != self._owner:
-            return "lab (closed)" if self._closed else "lab (of another process)"
+            return f"lab (closed): {FIRST_CELL}" if self._closed else "lab (of another process)"
         running = ", ".join(self.containers) or "nothing"
         return f"lab: a machine of its own, {self.recorded or self.backend.name}; running: {running}"
 

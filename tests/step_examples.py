@@ -15,7 +15,18 @@ from labkit.cgroups.change import EnterCgroup, Freeze, HandDown, KillCgroup, Mak
 from labkit.cgroups.devices import AllowDevices, AttachDeviceProgram, DetachDeviceProgram
 from labkit.cgroups.make import MakeCgroup, RemoveCgroup
 from labkit.container.joining import SpawnInside
-from labkit.linux.constants import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, SIGKILL
+from labkit.linux.constants import (
+    MS_BIND,
+    MS_MOVE,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_RDONLY,
+    MS_REC,
+    MS_REMOUNT,
+    MS_SHARED,
+    SIGKILL,
+)
 from labkit.namespaces.dumpable import ClearDumpable, SetDumpable
 from labkit.namespaces.files import ChangeOwner, MakeDirectory, Remove, WriteFile
 from labkit.namespaces.filesystems import BuildDev, HidePaths, MaskPath, MountDevpts, MountProc, MountSysfs
@@ -115,6 +126,13 @@ def _mounting() -> Iterator[tuple[str, list[Step]]]:
     yield "MakeSlave", [_OWN, MakeSlave(who="me")]
     yield "MakeShared", [_D, _TMPFS, MakePrivate(target="/tmp/d"), MakeShared(target="/tmp/d", recursive=False)]
     yield "MakeUnbindable", [_D, _TMPFS, MakeUnbindable(target="/tmp/d", recursive=False)]
+    bound = Mount(type="none", source="/tmp", target="/tmp/d", flags=MS_BIND)
+    yield "Mount that binds", [_D, bound]
+    again = Mount(type="tmpfs", target="/tmp/d", flags=MS_REMOUNT | MS_BIND | MS_RDONLY)
+    yield "Mount that remounts", [_D, _TMPFS, again]
+    yield "Mount that shares", [_D, _TMPFS, Mount(type="none", target="/tmp/d", flags=MS_SHARED | MS_REC)]
+    moved = Mount(type="none", source="/tmp/d", target="/tmp/e", flags=MS_MOVE)
+    yield "Mount that moves", [MakePrivate(), _D, _E, _TMPFS, moved]
     yield "MountProc", [_D, MountProc(target="/tmp/d")]
     yield "MountSysfs", [_D, MountSysfs(target="/tmp/d")]
     yield "MountDevpts", [_D, MountDevpts(target="/tmp/d")]

@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from labkit.agent import start, wire
-from labkit.errors import AgentError, ClosedError
+from labkit.errors import FIRST_CELL, AgentError, ClosedError
 from labkit.linux import proc
 
 _PATIENCE = 30.0  # seconds that a request may take before the other side is called stuck
@@ -155,7 +155,7 @@ class Client:
 
     def _dead(self, op: str) -> AgentError:
         if self.channel.sock.fileno() < 0:
-            return ClosedError("this lab is closed", look="lab = Lab() opens a new one")
+            return ClosedError("this lab is closed", look=FIRST_CELL)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(1)
         self.words.seek(0)
@@ -164,7 +164,7 @@ class Client:
         if op == "hello":
             return AgentError(f"the lab's agent has ended before it was ready{said}", look="labkit doctor")
         return AgentError(
-            f"the lab's supervisor has died{said}", look="lab = Lab() opens a new lab and buries the old one"
+            f"the lab's supervisor has died{said}", look=f"{FIRST_CELL}, and removes what the old one has left"
         )
 
     def close(self, patience: float = 10.0) -> None:

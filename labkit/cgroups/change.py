@@ -10,11 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from shlex import quote
 
+from labkit.cgroups import vocabulary
 from labkit.cgroups.places import ROOT_V1, directory, short, told
 from labkit.linux.calls import Intent, write_file
-from labkit.linux.cgroup_files import FRESH, FRESH_V1
+from labkit.linux.cgroup_files import FRESH, FRESH_V1, NO_LIMIT
+from labkit.linux.cgroup_units import beside
 from labkit.linux.constants import EACCES, EBUSY, EINVAL, ENODEV, ENOENT, ERANGE, EROFS
 from labkit.steps.fact import PROBES, CgroupMembership, Limit
+from labkit.steps.parameters import CgroupPath
 from labkit.steps.snapshot import Snapshot
 from labkit.steps.step import Step
 
@@ -37,13 +40,13 @@ WHY_NOT = {
 class SetLimit(Step):
     """Write what the processes of a cgroup may use.
 
-    A limit is a line in a file, in force as soon as it is written, for everybody in the cgroup and below. Who is
-    already beyond it gives back what can be given back, or is refused more.
+    A limit is a line in a file, in force as soon as it is written, for all processes in the cgroup and below. What is
+    already beyond it is taken back as far as it can be, or no more is given.
 
     See: cgroups(7), the kernel's cgroup-v2.rst.
     """
 
-    path: str
+    path: CgroupPath
     file: str
     value: str
     probes = ("cgroup",)
@@ -54,6 +57,18 @@ class SetLimit(Step):
 
     def shell(self) -> str:
         return _echo(self.value, f"{self.path}/{self.file}")
+
+    def explanation(self) -> tuple[str, str]:
+        what, why = super().explanation()
+        if self.value in ("max", "-1", NO_LIMIT):
+            what, why = (
+                "Take away what limits the processes of a cgroup.",
+                ("From now on only the cgroups above it limit them."),
+            )
+        row = vocabulary.about(self.file)
+        if row and row.role == "act":
+            return f"Write {self.file} of a cgroup.", f"What it decides: {row.means}."
+        return what, f"{why} {self.file}: {row.means}." if row else why
 
     def undo(self, before: Snapshot) -> Step | None:
         said = _limit(before, self.path, self.file) or FRESH.get(self.file) or FRESH_V1.get(self.file)
@@ -66,7 +81,7 @@ class SetLimit(Step):
 
     @property
     def title(self) -> str:
-        return f"set {self.file} of {short(self.path)} to {self.value}"
+        return f"set {self.file} of {short(self.path)} to {beside(self.file, self.value)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +95,7 @@ class HandDown(Step):
     See: cgroups(7) "Cgroups v2 controllers", "no internal processes rule".
     """
 
-    path: str
+    path: CgroupPath
     controllers: tuple[str, ...]
     take_back: bool = False
     probes = ("cgroup",)
@@ -91,6 +106,14 @@ class HandDown(Step):
 
     def shell(self) -> str:
         return _echo(self._words(), f"{self.path}/cgroup.subtree_control")
+
+    def explanation(self) -> tuple[str, str]:
+        if not self.take_back:
+            return super().explanation()
+        return "Take controllers away from the children of a cgroup.", (
+            "Their files vanish from the children, and the limits that stood in them with these. The kernel refuses "
+            "(EBUSY) while a child hands the same controller down itself."
+        )
 
     def undo(self, before: Snapshot) -> Step | None:
         had = _limit(before, self.path, "cgroup.subtree_control").split()
@@ -126,7 +149,7 @@ class MakeThreaded(Step):
     See: cgroups(7) "Cgroups v2 thread mode", the kernel's cgroup-v2.rst "Threads".
     """
 
-    path: str
+    path: CgroupPath
     probes = ("cgroup",)
     no_way_back = "a cgroup that is threaded stays so"
 
@@ -149,13 +172,12 @@ class EnterCgroup(Step):
     """Move this process into a cgroup.
 
     It and all that it forks from now on are counted and limited there; what it has used so far stays where it was.
-    The number 0 stands for whoever writes. In a tree of version 1 ``cgroup.procs`` would do as well, but makes the
-    kernel wait until no CPU can still be at a fork (4 to 13 ms); ``tasks`` moves one thread, and waits for nobody.
+    The number 0 stands for the process that writes it.
 
     See: cgroups(7).
     """
 
-    path: str
+    path: CgroupPath
     probes = ("cgroup",)
 
     def calls(self) -> Iterator[Intent]:
@@ -163,6 +185,15 @@ class EnterCgroup(Step):
 
     def shell(self) -> str:
         return _echo("$$", f"{self.path}/{self._file}")  # echo is the shell's own: 0 would do as well
+
+    def explanation(self) -> tuple[str, str]:
+        what, why = super().explanation()
+        if self._file == "tasks":
+            why += (
+                " In version 1 cgroup.procs would do as well, but makes the kernel wait until no CPU can still be at a "
+                "fork (4 to 13 ms); tasks moves one thread, and waits for nothing."
+            )
+        return what, why
 
     def undo(self, before: Snapshot) -> Step | None:
         mine = CgroupMembership(self.who, told(self.path))
@@ -183,15 +214,15 @@ class EnterCgroup(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class Freeze(Step):
-    """Stop everybody in a cgroup where they stand.
+    """Stop all processes of a cgroup where they stand.
 
-    Nobody is asked, and nobody notices but by the clock: unlike SIGSTOP it cannot be seen by a parent, nor be undone
-    by a stranger's SIGCONT. Who comes in later is frozen too.
+    No process is asked, and none notices but by the clock: unlike SIGSTOP it cannot be seen by a parent, nor be undone
+    by a SIGCONT. A process that comes in later is frozen too.
 
     See: cgroups(7), the kernel's cgroup-v2.rst "cgroup.freeze".
     """
 
-    path: str
+    path: CgroupPath
     probes = ("cgroup",)
     frozen: bool = True
 
@@ -200,6 +231,14 @@ class Freeze(Step):
 
     def shell(self) -> str:
         return _echo(str(int(self.frozen)), f"{self.path}/cgroup.freeze")
+
+    def explanation(self) -> tuple[str, str]:
+        if self.frozen:
+            return super().explanation()
+        return "Let all processes of a frozen cgroup go on.", (
+            "Each goes on at the instruction where it stood. Signals that came meanwhile are delivered now. If a "
+            "cgroup above is frozen, they stay where they are."
+        )
 
     def undo(self, before: Snapshot) -> Step | None:
         was = _limit(before, self.path, "cgroup.freeze") == "1"
@@ -223,7 +262,7 @@ class KillCgroup(Step):
     See: cgroups(7), the kernel's cgroup-v2.rst "cgroup.kill".
     """
 
-    path: str
+    path: CgroupPath
     probes = PROBES  # they take all that is theirs along
     no_way_back = "the dead do not come back"
     names_new_things = True  # or rather takes old ones away, whose numbers the kernel gives out again

@@ -28,6 +28,7 @@ from labkit.linux.constants import (
 )
 from labkit.linux.signatures import signature
 from labkit.steps.fact import Limit
+from labkit.steps.parameters import CgroupPath
 from labkit.steps.snapshot import Snapshot
 from labkit.steps.step import Step
 
@@ -53,7 +54,7 @@ class AllowDevices(Step):
     See: cgroups(7), mknod(2).
     """
 
-    path: str
+    path: CgroupPath
     rules: tuple[str, ...]
     probes = ("cgroup",)
     no_way_back = "a cgroup of that name may not have been there"
@@ -66,6 +67,9 @@ class AllowDevices(Step):
 
     def shell(self) -> str:
         return "\n".join(f"echo {quote(text)} >{quote(f'{self.path}/{file}')}" for file, text in self._lines())
+
+    def explanation(self) -> tuple[str, str]:
+        return _ANYTHING if EVERYTHING in self.rules else super().explanation()
 
     def undo(self, before: Snapshot) -> Step | None:
         said = _limit(before, self.path, "devices.list")
@@ -94,7 +98,7 @@ class AttachDeviceProgram(Step):
     See: bpf(2), cgroups(7), mknod(2).
     """
 
-    path: str
+    path: CgroupPath
     rules: tuple[str, ...]
     probes = ("cgroup",)
     no_way_back = "another program may have been attached, and this one took its place"
@@ -127,6 +131,9 @@ class AttachDeviceProgram(Step):
             + f"' {quote(self.path)} <<'END'\n{lines}\nEND"
         )  # fmt: skip
 
+    def explanation(self) -> tuple[str, str]:
+        return _ANYTHING if EVERYTHING in self.rules else super().explanation()
+
     def undo(self, before: Snapshot) -> Step | None:
         if _limit(before, self.path, "devices") is not None:  # by its name, but not by what it does
             return None
@@ -149,7 +156,7 @@ class DetachDeviceProgram(Step):
     See: bpf(2).
     """
 
-    path: str
+    path: CgroupPath
     probes = ("cgroup",)
     no_way_back = "the kernel does not give the program back"
 
@@ -186,7 +193,15 @@ def _command(command: int, program: str) -> str:
   syscall({signature("bpf").number}, {command}, $attr, length $attr) == 0 or die "$!\\n";"""
 
 
+_ANYTHING = (
+    "Allow a cgroup all devices that the cgroup above may use.",
+    "A rule for all devices refuses none. What the cgroup above is refused, no cgroup below it gets.",
+)
+
+
 def _in_words(rules: tuple[str, ...]) -> str:
+    if EVERYTHING in rules:
+        return "all devices"
     return f"these devices only: {', '.join(rules)}" if rules else "no device at all"
 
 

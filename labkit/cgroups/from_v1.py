@@ -14,6 +14,7 @@ from collections.abc import Mapping
 
 from labkit.cgroups import vocabulary
 from labkit.linux.cgroup_files import NO_LIMIT
+from labkit.linux.cgroup_units import weight
 
 _FROZEN = {"THAWED": "0", "FREEZING": "1", "FROZEN": "1"}
 _CEILINGS = ("rbps", "wbps", "riops", "wiops")
@@ -36,11 +37,6 @@ def limit(name: str, files: Mapping[str, str]) -> str | None:
     if name == "cgroup.freeze":
         return _FROZEN.get(texts[0])
     return _unlimited(texts[0]) if row.unit == "bytes" else texts[0]
-
-
-def weight(shares: int) -> int:
-    """The cpu.weight of cpu.shares: 1024 being 100; beyond 1 to 10000 the nearest of the two."""
-    return min(10_000, max(1, (shares * 100 + 512) // 1024))
 
 
 def _unlimited(text: str) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Self
 
 from labkit.cgroups import sizes
 from labkit.errors import SpecError
 from labkit.linux.cgroup_files import FRESH
+from labkit.steps import parameters
 
 PERIOD = 100_000  #: microseconds of a quota's period: the kernel's default
 _LEAST_QUOTA = 1_000  # microseconds: kernel/sched/core.c, min_cfs_quota_period
@@ -44,6 +46,8 @@ class Limits:
     See: cgroups(7), the kernel's admin-guide/cgroup-v2.rst.
     """
 
+    __signature__: ClassVar[Any] = parameters.Signature()
+
     cpu: float | None = None
     cpu_weight: int | None = None
     cpus: str | None = None
@@ -58,6 +62,12 @@ class Limits:
     io_weight: int | None = None
     hugetlb: Mapping[str, Size] = field(default_factory=dict)
     devices: Sequence[str] | None = None
+
+    def __new__(cls, *unnamed: object, **given: Any) -> Self:
+        """Refuses what is not the name of a limit."""
+        if unnamed or not given.keys() <= {each.name for each in fields(cls)}:
+            raise parameters.misnamed(cls, unnamed, given, set())
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         self.lines()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from labkit.cgroups.places import short
 from labkit.linux.calls import Intent, mkdir, unlink
 from labkit.linux.constants import AT_REMOVEDIR
+from labkit.steps.parameters import CgroupPath
 from labkit.steps.snapshot import Snapshot
 from labkit.steps.step import Step
 
@@ -22,7 +23,7 @@ class RemoveCgroup(Step):
     See: cgroups(7), rmdir(2).
     """
 
-    path: str
+    path: CgroupPath
     probes = ("cgroup",)
     no_way_back = "what it counted is gone"
 
@@ -42,7 +43,7 @@ class RemoveCgroup(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class MakeCgroup(Step):
-    """Make a cgroup for the processes of one container.
+    """Make a cgroup: a group of processes, empty as yet.
 
     It groups what belongs together, whoever forks what: to account for it, to limit it, to freeze and
     to kill it as one. Making one is making a directory; the kernel fills it with its files.
@@ -50,7 +51,7 @@ class MakeCgroup(Step):
     See: cgroups(7), the kernel's cgroup-v2.rst.
     """
 
-    path: str
+    path: CgroupPath
     probes = ("cgroup",)
 
     def calls(self) -> Iterator[Intent]:

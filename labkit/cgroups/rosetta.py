@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from labkit.cgroups import from_v1, vocabulary
@@ -25,6 +25,7 @@ from labkit.cgroups.pairs import pairs
 from labkit.cgroups.translation import to_v1
 from labkit.errors import SpecError
 from labkit.linux.cgroup_files import NO_LIMIT
+from labkit.linux.cgroup_units import beside
 from labkit.steps.display import Shown
 
 Texts = Mapping[str, str]
@@ -54,11 +55,14 @@ class Cell:
     place: str
     value: str = ""
     read: bool = True
+    old: bool = False  # of version 1
 
     @property
     def each(self) -> list[str]:
-        """The value, one for each disk; in parentheses if it is translated."""
+        """The value and what it comes to, one for each disk; in parentheses if it is translated."""
         texts = self.value.split(", ")
+        if not self.old:  # one side of the row is enough
+            texts = [beside(self.place, text) for text in texts]
         return texts if self.read or not self.value else [f"({text})" for text in texts]
 
 
@@ -142,7 +146,8 @@ def _row(row: vocabulary.File, new: Texts, old: Texts) -> Row:
         left, right = pair.v2.read(new), pair.v1.read(old) if pair.v1 else None
         there = pair.newer(right) if meter and right is not None else pair.v2.read(newer)
         here = pair.older(left) if meter and left is not None else pair.v1.read(older) if pair.v1 else None
-        lines.append((_cell(str(pair.v2), left, there), _cell(str(pair.v1), right, here) if pair.v1 else None))
+        beside_it = replace(_cell(str(pair.v1), right, here), old=True) if pair.v1 else None
+        lines.append((_cell(str(pair.v2), left, there), beside_it))
     return Row(row, tuple(lines))
 
 

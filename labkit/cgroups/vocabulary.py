@@ -119,6 +119,14 @@ FILES: Mapping[str, File] = MappingProxyType({row.name: row for row in _ROWS})
 _HUGE = re.compile(r"hugetlb\.(\d+[KMG]B)\.(max|current)")
 
 
+def about(name: str) -> File | None:
+    """The row that a file of either version belongs to; None for one that is not for limits and meters."""
+    for row in FILES.values():
+        if name == row.name or name in row.v1[1]:
+            return row
+    return file(name) if _HUGE.fullmatch(name) else None
+
+
 def file(name: str) -> File:
     """The row of a file. Raises KeyError for one that version 2 does not have, or that is not for limits and meters."""
     if found := _HUGE.fullmatch(name):

@@ -7,7 +7,6 @@ with the cause and the remedy. Names and places have a module of their own, `lab
 from __future__ import annotations
 
 import itertools
-import os
 import shlex
 from collections.abc import Mapping, Sequence
 
@@ -15,16 +14,15 @@ from labkit.container.spec import PLACES
 from labkit.errors import ImageError, SpecError
 from labkit.image import accounts
 from labkit.image.accounts import Account
-from labkit.linux import nsfs
 from labkit.linux.constants import SIGRTMAX
 from labkit.namespaces.processes import PATH, Environment
+from labkit.steps import parameters
 
-_STRING_MAX = 131072  # MAX_ARG_STRLEN: execve(2) "Limits on size of arguments and environment"
 _ID_MAX = 2**32 - 2
 
 
 def argv_of(argv: object) -> tuple[str, ...]:
-    """A program and its arguments; a string is split as a shell splits words; None is a shell."""
+    """A program and its arguments; a string is split as a shell splits words, and no more; None is a shell."""
     if argv is None:
         return ("sh",)
     example = 'lab.run("busybox", ["echo", "hi"])'
@@ -37,46 +35,18 @@ def argv_of(argv: object) -> tuple[str, ...]:
     if not words or not words[0]:
         raise SpecError("argv is empty: there is no program to run", look=example)
     for number, word in enumerate(words):
-        if not isinstance(word, str):
-            raise SpecError(f"argv[{number}] is {type(word).__name__}, not a string", look="str(...) makes one")
-        _string(f"argv[{number}]", word)
+        parameters.text(f"argv[{number}]", word)
     return tuple(words)
 
 
 def environment_of(env: Mapping[str, str] | None, home: str = "/root") -> Environment:
     """PATH, HOME and TERM, and what was given; `home` is what the image says of the user."""
     own = (("PATH", PATH), ("HOME", home), ("TERM", "xterm"))
-    if not env:
+    if env is None:
         return own
     if not isinstance(env, Mapping):
         raise SpecError(f"env is {type(env).__name__}, not a dictionary", look='env={"LANG": "C"}')
-    merged = {**dict(own), **env}
-    for key, value in merged.items():
-        if not isinstance(key, str) or not key or "=" in key:
-            raise SpecError(f"{key!r} cannot be the name of an environment variable", look="man 7 environ")
-        _string("the name of an environment variable", key)
-        _string(f"env[{key!r}]", str(value))
-    return tuple((key, str(value)) for key, value in merged.items())
-
-
-def _string(what: str, text: str) -> None:
-    if "\0" in text:
-        raise SpecError(
-            f"{what} contains NUL: the kernel would stop reading there",
-            likely="bytes of a binary file were used as text",
-            look="pass such data by stdin=",
-        )  # fmt: skip
-    try:
-        size = len(os.fsencode(text))
-    except UnicodeEncodeError as error:
-        raise SpecError(
-            f"{what} contains {text[error.start]!r}, which is no character", look="text.encode()"
-        ) from error
-    if size >= _STRING_MAX:
-        raise SpecError(
-            f"{what} has {size} bytes; the kernel takes at most {_STRING_MAX - 1} in one string (E2BIG)",
-            look="pass large data by stdin=, or in a file",
-        )
+    return parameters.environment({**dict(own), **env})
 
 
 def input_of(stdin: str | bytes | None) -> bytes | None:
@@ -100,13 +70,7 @@ def typed_of(stdin: str | bytes | None, *, at_end: bool) -> bytes | None:
 
 def namespaces_of(namespaces: Sequence[str]) -> tuple[str, ...]:
     """The kinds of namespaces, each once."""
-    if isinstance(namespaces, str):
-        raise SpecError(f"namespaces is one string, {namespaces!r}, not a list", look='namespaces=["pid", "uts"]')
-    try:
-        nsfs.flags_of(tuple(namespaces))
-    except (ValueError, TypeError) as error:
-        raise SpecError(str(error), look="man 7 namespaces") from error
-    return tuple(dict.fromkeys(namespaces))
+    return tuple(dict.fromkeys(parameters.kinds(namespaces)))
 
 
 def places_of(image: str, top: Mapping[str, str]) -> tuple[tuple[str, ...], str]:
@@ -131,7 +95,7 @@ def workdir_of(workdir: str | None) -> str:
         return "/"
     if not isinstance(workdir, str) or not workdir.startswith("/"):
         raise SpecError(f"the working directory {workdir!r} is not an absolute path", look='workdir="/tmp"')
-    _string("the working directory", workdir)
+    parameters.text("the working directory", workdir)
     return workdir
 
 
@@ -147,7 +111,7 @@ def account_of(user: object, image: str, files: accounts.Files) -> Account:
     name, colon, group = text.partition(":")
     if not name or (colon and not group) or ":" in group or text.startswith("-"):
         raise SpecError(f"{text!r} is no user: neither a name nor a number, nor two of them with a colon", look=example)
-    _string("user", text)
+    parameters.text("user", text)
     try:
         found = accounts.find(files, text)
     except LookupError as error:
@@ -160,7 +124,7 @@ def account_of(user: object, image: str, files: accounts.Files) -> Account:
         ) from error
     if max(found.uid, found.gid, *found.groups) > _ID_MAX:  # the next one is -1, "leave it as it is": setresuid(2)
         raise SpecError(f"{text} is no user: ids end at {_ID_MAX}", look="man 7 credentials")
-    _string(f"the home directory of {text!r} in {accounts.PASSWD} of {image}", found.home)
+    parameters.text(f"the home directory of {text!r} in {accounts.PASSWD} of {image}", found.home)
     return found
 
 

@@ -35,6 +35,7 @@ class Container(Shown):
     def __init__(self, engine: Engine, start: Start, spec: Spec, pid: int, argv: Sequence[str], image: str) -> None:
         self.name, self.spec, self.pid, self.argv, self.image = start.name, spec, pid, tuple(argv), image
         self.returncode: int | None = None
+        self.hint = ""  # what to say of its argv: `labkit.container.shell_words`
         self.cable: Cable | None = None
         self.start = start
         self.numbers = itertools.count(1)  # of the processes that are started in it later
@@ -179,6 +180,8 @@ class Container(Shown):
             lines.append(f"  {line}")
         for line in self._read()[1].splitlines():
             lines.append(f"  ! {line}")
+        if self.hint:
+            lines.append(f"  look: {self.hint}")
         return "\n".join(lines)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from labkit.cgroups.hold import Held
 from labkit.cgroups.limits import Limits
-from labkit.container import looking, spec, unstarted
+from labkit.container import looking, shell_words, spec, unstarted
 from labkit.container.arguments import (
     account_of,
     argv_of,
@@ -163,7 +163,9 @@ class Engine:
         """One more process in a running container; as its user and in its directory, if not told otherwise."""
         plan, name, words, owner = self._join(target, argv, user, workdir)
         start = Start(name, plan.parts(), stdin=input_of(stdin), owner=owner)
-        return self._finish(self._start(start, target.spec, words, target.image), detach)
+        container = self._finish(self._start(start, target.spec, words, target.image), detach)
+        container.hint = shell_words.hint(argv)
+        return container
 
     def terminal(self, target: Container, argv: Sequence[str] | str = ("sh",)) -> Terminal:
         """A program with a terminal of its own in a running container."""

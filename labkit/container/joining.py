@@ -26,6 +26,7 @@ from labkit.namespaces.processes import Exec, NewSession, TakeTerminal
 from labkit.namespaces.roots import ChangeDirectory, Chroot
 from labkit.namespaces.spawn import Spawn
 from labkit.namespaces.users import BecomeUser
+from labkit.steps.parameters import Kinds
 from labkit.steps.plan import Plan
 from labkit.steps.step import Step
 
@@ -41,7 +42,7 @@ class SpawnInside(Step):
 
     pid: int
     child: str
-    namespaces: tuple[str, ...]
+    namespaces: Kinds
     probes = Spawn.probes
     no_way_back = Spawn.no_way_back
     names_new_things = True
@@ -51,6 +52,14 @@ class SpawnInside(Step):
             yield pidfd_open(self.pid)
             yield setns(Ret(0), nsfs.flags_of(self.namespaces))
         yield clone3(self.child, CLONE_PARENT)
+
+    def explanation(self) -> tuple[str, str]:
+        if self.namespaces:
+            return super().explanation()
+        return "Start a sibling of this process.", (
+            "The container has no namespaces of its own to be joined. With CLONE_PARENT the new process is a child of "
+            "the zygote, which can wait for it."
+        )
 
     def shell(self) -> str:
         return f"nsenter --target {self.pid} --all"

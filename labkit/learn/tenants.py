@@ -20,10 +20,12 @@ from labkit.cgroups.limits import Limits
 from labkit.cgroups.make import MakeCgroup, RemoveCgroup
 from labkit.cgroups.places import ROOT, ROOT_V1, directory
 from labkit.container.lacking import Lacking
+from labkit.errors import SpecError
 from labkit.learn import seen
 from labkit.learn.judging import LabLike
 from labkit.namespaces.processes import Kill
 from labkit.namespaces.spawn import Spawn
+from labkit.steps.cgroup_paths import relative
 from labkit.steps.fact import Cgroup, CgroupMembership, Limit
 from labkit.steps.snapshot import Snapshot
 from labkit.steps.step import Step
@@ -58,7 +60,7 @@ def needed(lab: Holding, limits: Limits) -> Held:
 
 def place(lab: Holding, path: str, limits: Limits | None = None) -> list[Step]:
     """The steps that make the cgroup `path` (``shop/bakery``) and set its limits, in each tree that this takes here."""
-    held = needed(lab, limits or Limits())
+    path, held = relative(path), needed(lab, limits or Limits())
     above = path.rpartition("/")[0]
     down = [HandDown(path=f"{ROOT}/{above}".rstrip("/"), controllers=held.controllers)] if held.controllers else []
     return [*down, *(MakeCgroup(path=each) for each in held.paths(path)), *held.setting(path)]
@@ -66,25 +68,32 @@ def place(lab: Holding, path: str, limits: Limits | None = None) -> list[Step]:
 
 def enter(lab: Holding, who: str, path: str, limits: Limits | None = None) -> list[Step]:
     """The steps by which `who` enters the cgroup `path`, in each tree in which `place` has made it for these limits."""
-    held = needed(lab, limits or Limits())
+    path, held = relative(path), needed(lab, limits or Limits())
     return [EnterCgroup(who=who, path=f"{ROOT}/{path}"), *held.joining(path, who)]
 
 
 def tenant(lab: Holding, who: str, limits: Limits | None = None, *, below: str = "") -> list[Step]:
     """A cgroup of the tenant's name with these limits, and the tenant in it; `below` another cgroup, or at the top."""
-    path = f"{below}/{who}".lstrip("/")
+    path = relative(f"{below}/{who}")
     return [*place(lab, path, limits), Spawn(child=who), *enter(lab, who, path, limits)]
 
 
 def limit(lab: Holding, path: str, **changes: Any) -> list[Step]:
-    """The steps that set other limits of the cgroup `path`, by the names of `Limits`; None takes one away."""
+    """The steps that set other limits of the cgroup `path`, by the names of `Limits`; None takes one away.
+
+    Raises SpecError for a name that is no limit.
+    """
+    odd = [name for name, value in changes.items() if value is None and name not in _SOME]
+    if odd:
+        raise SpecError(f"{odd[0]}= is no limit that can be taken away here", look=f"one of {', '.join(_SOME)}")
     gone = Limits(**{name: _SOME[name] for name, value in changes.items() if value is None})
     wanted = Limits(**{name: value for name, value in changes.items() if value is not None})
-    return [*lab.lacking.change(gone, wanted).setting(path)]
+    return [*lab.lacking.change(gone, wanted).setting(relative(path))]
 
 
 def clear(lab: Holding, *paths: str) -> None:
     """Kill who is in these cgroups, remove them (the lowest first), and hand nothing down any more: as before."""
+    paths = tuple(map(relative, paths))
     while inside := _inside(lab.snapshot("cgroup"), paths):
         with contextlib.suppress(StepFailed):  # a killed one takes a moment to go
             lab.take_all([Kill(target=who) for who in inside])

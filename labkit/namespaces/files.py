@@ -18,7 +18,7 @@ UMASK = 0o022  #: of every process that takes steps
 class Remove(Step):
     """Remove a file, or an empty directory.
 
-    A name goes; what was open or mounted stays until nobody holds it.
+    A name goes; a file that is open stays until its last descriptor is closed.
 
     See: unlink(2), rmdir(2).
     """
@@ -30,6 +30,13 @@ class Remove(Step):
 
     def calls(self) -> Iterator[Intent]:
         yield unlink(self.path, AT_REMOVEDIR if self.directory else 0)
+
+    def explanation(self) -> tuple[str, str]:
+        if not self.directory:
+            return super().explanation()
+        return "Remove an empty directory.", (
+            "The kernel refuses while there is a name in it (ENOTEMPTY), or while something is mounted on it (EBUSY)."
+        )
 
     def shell(self) -> str:
         return f"{'rmdir' if self.directory else 'rm'} {quote(self.path)}"
@@ -43,7 +50,7 @@ class Remove(Step):
 class MakeDirectory(Step):
     """Make a directory.
 
-    Every mount needs a place to be attached to.
+    Directories hold more than files: each mount needs one as the place to be attached to.
 
     See: mkdir(2).
     """
@@ -97,7 +104,7 @@ class ChangeOwner(Step):
 class WriteFile(Step):
     """Write a file, making it if it is not there.
 
-    In a container this lands in the upper layer, or in whatever is mounted there.
+    Through which mount the path goes decides where the bytes lie: on a disk, in memory, in a container's upper layer.
 
     See: open(2), write(2).
     """

@@ -11,6 +11,7 @@ from labkit.linux.calls import Intent, mount, umount2
 from labkit.linux.constants import (
     MNT_DETACH,
     MS_BIND,
+    MS_MOVE,
     MS_PRIVATE,
     MS_RDONLY,
     MS_REC,
@@ -28,8 +29,8 @@ from labkit.steps.step import Step
 class Unmount(Step):
     """Take the topmost mount at a place away.
 
-    What it covered comes back into sight. The kernel refuses while somebody stands on it, unless told
-    to detach it now and clear it when the last one has gone (lazy).
+    What it covered comes back into sight. The kernel refuses (EBUSY) while a process uses it: as its root, as its
+    current directory, or by an open file.
 
     See: umount(2).
     """
@@ -42,12 +43,38 @@ class Unmount(Step):
     def calls(self) -> Iterator[Intent]:
         yield umount2(self.target, MNT_DETACH if self.lazy else 0)
 
+    def explanation(self) -> tuple[str, str]:
+        if not self.lazy:
+            return super().explanation()
+        return "Detach the topmost mount at a place, and all that is mounted below it.", (
+            "No path leads there from now on. Processes that still use it go on; the kernel clears it up when the last "
+            "one has let go. Without MNT_DETACH it would refuse as long as there is one."
+        )
+
     def shell(self) -> str:
         return f"umount {'-l ' * self.lazy}{quote(self.target)}"
 
     @property
     def title(self) -> str:
         return f"unmount {self.target}"
+
+
+_PROPAGATED = (
+    "Say how mount events travel between this mount and its copies.",
+    "With these flags mount(2) attaches nothing: it changes the propagation of a mount that is there.",
+)
+_PROPAGATION = ((MS_SHARED, "shared"), (MS_PRIVATE, "private"), (MS_SLAVE, "slave"), (MS_UNBINDABLE, "unbindable"))
+#: by flag, in the order in which the kernel looks at them: what mount(2) does that attaches no file system
+_OTHER_ACTS = (
+    (MS_REMOUNT, ("change the options of the mount on {target}", "Change the options of a mount that is there.",
+                  "With MS_REMOUNT mount(2) attaches nothing. Together with MS_BIND it changes this one mount, without "
+                  "it the file system, wherever that is mounted.")),
+    (MS_BIND, ("bind {source} to {target}", "Make one directory tree appear at a second place.",
+               "With MS_BIND mount(2) takes no file system but a directory: the same files under another mount.")),
+    *((flag, (f"make {{target}} {word}", *_PROPAGATED)) for flag, word in _PROPAGATION),
+    (MS_MOVE, ("move the mount on {source} to {target}", "Move a mount to another place.",
+               "With MS_MOVE mount(2) attaches what is attached elsewhere, with all that is mounted below it.")),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,18 +95,41 @@ class Mount(Step):
     probes = ("mounts", "files")
 
     def calls(self) -> Iterator[Intent]:
-        yield mount(self.source or self.type, self.target, self.type, self.flags, self.data or None)
+        kind = None if self._other else self.type  # the kernel does not look at it then
+        yield mount(self.source or self.type, self.target, kind, self.flags, self.data or None)
 
     def shell(self) -> str:
-        option = ",".join([*mount_options(self.flags), *filter(None, [self.data])])
+        deep, source, target = "r" * bool(self.flags & MS_REC), quote(self.source or self.type), quote(self.target)
+        acts = []
+        if self.flags & MS_REMOUNT:
+            acts = ["remount", *["bind"] * bool(self.flags & MS_BIND)]
+        elif self.flags & MS_BIND:
+            return f"mount --{deep}bind {source} {target}"
+        elif word := next((word for flag, word in _PROPAGATION if self.flags & flag), ""):
+            return f"mount --make-{deep}{word} {target}"
+        elif self.flags & MS_MOVE:
+            return f"mount --move {source} {target}"
+        option = ",".join([*acts, *mount_options(self.flags), *filter(None, [self.data])])
         spelled = f" -o {quote(option)}" if option else ""
-        return f"mount -t {self.type}{spelled} {quote(self.source or self.type)} {quote(self.target)}"
+        return f"mount -t {self.type}{spelled} {source} {target}"
 
     def undo(self, before: Snapshot) -> Step | None:
-        return Unmount(who=self.who, target=self.target)
+        return None if self._other else Unmount(who=self.who, target=self.target)
+
+    @property
+    def _other(self) -> tuple[str, str, str] | None:
+        """What the flags make of it, if they do not attach a file system: a title, what changes, and why."""
+        return next((said for flag, said in _OTHER_ACTS if self.flags & flag), None)
+
+    no_way_back = "which options the mount had before is its own business; a fresh machine knows"
+
+    def explanation(self) -> tuple[str, str]:
+        return self._other[1:] if self._other else super().explanation()
 
     @property
     def title(self) -> str:
+        if self._other:
+            return self._other[0].format(source=self.source, target=self.target)
         return f"mount {self.type} on {self.target}"
 
 
@@ -100,6 +150,10 @@ class Bind(Step):
 
     def calls(self) -> Iterator[Intent]:
         yield mount(self.source, self.target, None, MS_BIND | (MS_REC if self.recursive else 0))
+
+    def explanation(self) -> tuple[str, str]:
+        what, why = super().explanation()
+        return what, why if self.recursive else f"{why} Without MS_REC what is mounted below it does not come along."
 
     def shell(self) -> str:
         return f"mount --{'r' * self.recursive}bind {quote(self.source)} {quote(self.target)}"
@@ -163,7 +217,7 @@ class _Propagation(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class MakePrivate(_Propagation):
-    """Stop mount events travelling between this mount namespace and its parent.
+    """Stop mount events travelling between this mount and its copies in other namespaces.
 
     mount_namespaces(7) calls private the default, yet systemd makes / shared at boot, so a fresh
     namespace still propagates: what the container mounts, the host sees. Take the step, go back, leave

@@ -121,7 +121,7 @@ class SetClockOffsets(Step):
     """Shift the monotonic and the boot-time clock of the time namespace that the next child will be in.
 
     After moving a container to another machine, time since boot must not jump. The offsets can be
-    written only while nobody is in the namespace yet; the wall clock has none.
+    written only while no process is in the namespace yet; the wall clock has none.
 
     See: time_namespaces(7).
     """

@@ -47,7 +47,7 @@ class Listen(Step):
     """Listen on a TCP port, so that others can connect.
 
     A port is a number of the network namespace, like a pid of the pid namespace: on one address only one
-    socket may have it, whoever it belongs to. 0.0.0.0 stands for all addresses of the machine.
+    socket may have it, whoever it belongs to.
 
     See: bind(2), listen(2), ip(7) "Address format", tcp(7).
     """
@@ -62,6 +62,12 @@ class Listen(Step):
         # struct sockaddr_in: family in the machine's byte order, port and address in the network's
         yield bind(Ret(0), struct.pack("=H", AF_INET) + struct.pack("!H4s8x", self.port, inet_aton(self.address)))
         yield listen(Ret(0), 16)
+
+    def explanation(self) -> tuple[str, str]:
+        what, why = super().explanation()
+        if self.address == "0.0.0.0":
+            return what, f"{why} 0.0.0.0 stands for all addresses of this network namespace."
+        return what, f"{why} Connections to another address do not reach it, even on this machine."
 
     def shell(self) -> str:
         # no shell can listen; perl opens the socket as descriptor 3 and becomes the shell again

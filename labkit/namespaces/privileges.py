@@ -46,6 +46,10 @@ class DropCapabilities(Step):
                 yield prctl(PR_CAPBSET_DROP, number)
         yield capset(effective=kept, permitted=kept)
 
+    def explanation(self) -> tuple[str, str]:
+        what, why = super().explanation()
+        return (what, why) if self.keep else ("Take away all capabilities.", why)
+
     def shell(self) -> str:
         return f"setpriv --inh-caps=-all --bounding-set=-all{_added(self.keep)}"
 
@@ -74,6 +78,10 @@ class InheritCapabilities(Step):
     def calls(self) -> Iterator[Intent]:
         own = capabilities.mask(self.permitted)
         yield capset(effective=own, permitted=own, inheritable=capabilities.mask(self.names))
+
+    def explanation(self) -> tuple[str, str]:
+        what, why = super().explanation()
+        return (what, why) if self.names else ("Empty the inheritable set.", why)
 
     def shell(self) -> str:
         return f"setpriv --inh-caps=-all{_added(self.names)}"

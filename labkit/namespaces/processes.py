@@ -8,7 +8,19 @@ from shlex import quote
 
 from labkit.agent.init import WAITED
 from labkit.linux.calls import Intent, Pid, close_range, execve, ioctl, kill, rt_sigprocmask, setsid, wait4
-from labkit.linux.constants import CLOSE_RANGE_CLOEXEC, EACCES, ENOENT, ENOTDIR, SIG_BLOCK, SIGKILL, TIOCSCTTY, decode
+from labkit.linux.constants import (
+    CLOSE_RANGE_CLOEXEC,
+    EACCES,
+    ENOENT,
+    ENOTDIR,
+    SIG_BLOCK,
+    SIGCONT,
+    SIGKILL,
+    SIGSTOP,
+    TIOCSCTTY,
+    decode,
+)
+from labkit.steps.parameters import Argv
 from labkit.steps.shell import pid_of
 from labkit.steps.step import Step
 
@@ -23,12 +35,12 @@ class Exec(Step):
     Namespaces, root, uid and cgroup stay: they belong to the process, not to the program. (All but one:
     clocks that were unshared are taken on now, from Linux 6.2 on, for they are mapped with the memory.)
     Every descriptor but the standard three is closed on the way, for an open directory of the host would
-    be a way out. A name without a slash is tried in each directory of PATH, as a shell does.
+    be a way out.
 
     See: execve(2), close_range(2), environ(7), time_namespaces(7).
     """
 
-    argv: tuple[str, ...]
+    argv: Argv
     environment: Environment = (("PATH", PATH),)
     probes = ("processes", "namespaces", "time", "caps", "net")
     no_way_back = "the old program is gone from the process's memory"
@@ -46,6 +58,15 @@ class Exec(Step):
             yield execve(f"{place}/{program}", self.argv, env)._replace(tolerate=(ENOENT, ENOTDIR, EACCES))
         yield execve(f"{places[-1]}/{program}", self.argv, env)
 
+    def explanation(self) -> tuple[str, str]:
+        what, why = super().explanation()
+        if "/" not in self.argv[0]:
+            why += (
+                " A name without a slash is tried in each directory of PATH, as a shell does: where execve(2) says "
+                "ENOENT, the next one follows."
+            )
+        return what, why
+
     def shell(self) -> str:
         env = " ".join(quote(f"{key}={value}") for key, value in self.environment)
         return f"env -i {env} {' '.join(map(quote, self.argv))}"
@@ -56,11 +77,44 @@ class Exec(Step):
         return f"become {shown if len(shown) < 60 else shown[:57] + '…'}"
 
 
+def signalled(number: int) -> tuple[str, str] | None:
+    """What there is to be said of a signal that no process can handle, block or ignore; None for any other."""
+    if number == 0:
+        return "Ask whether a signal could be sent, and send none.", (
+            "With number 0 the kernel only looks: ESRCH says that there is no such process, EPERM that this one may "
+            "not signal it."
+        )
+    if number == SIGKILL:
+        return "Kill a process.", (
+            "SIGKILL cannot be handled, blocked or ignored. Only the init of a pid namespace does not get it from "
+            "inside; from outside it does, and the kernel then kills everything in that namespace."
+        )
+    if number == SIGSTOP:
+        return "Stop a process where it stands.", (
+            "SIGSTOP cannot be handled, blocked or ignored. The process keeps all that it has and does nothing until "
+            "SIGCONT comes; its parent is told of it."
+        )
+    if number == SIGCONT:
+        return (
+            "Let a stopped process go on.",
+            "A process that is stopped goes on whatever it does with the signal itself.",
+        )
+    return None
+
+
+def unsent(number: int) -> str:
+    """Why a signal cannot be taken back."""
+    if number == 0:
+        return "nothing has changed"
+    return "the dead do not come back" if number == SIGKILL else "what the process has made of a signal stays"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kill(Step):
     """Send a signal to a process that this one knows.
 
-    To the init of a pid namespace from outside, SIGKILL always works, and takes everything inside with it.
+    What it does is for the process to say: it may handle, ignore or block it; else the signal's default happens. The
+    init of a pid namespace gets from inside only what it has a handler for, and from outside also SIGKILL and SIGSTOP.
 
     See: kill(2), signal(7), pid_namespaces(7).
     """
@@ -81,11 +135,17 @@ class Kill(Step):
         "cgroup",
         "files",
     )
-    no_way_back = "the dead do not come back"
     names_new_things = True  # or rather takes old ones away, whose numbers the kernel gives out again
 
     def calls(self) -> Iterator[Intent]:
         yield kill(Pid(self.target), self.signal)
+
+    def explanation(self) -> tuple[str, str]:
+        return signalled(self.signal) or super().explanation()
+
+    @property
+    def no_way_back(self) -> str:  # type: ignore[override]  # per step, not per class
+        return unsent(self.signal)
 
     def shell(self) -> str:
         return f"kill -{decode('SIG', self.signal).removeprefix('SIG')} {pid_of(self.target)}"

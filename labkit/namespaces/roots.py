@@ -113,6 +113,10 @@ class DetachOldRoot(Step):
     probes = ("mounts", "files", "root", "namespaces")
     no_way_back = "what has no name any more cannot be mounted again"
 
+    def explanation(self) -> tuple[str, str]:
+        what, why = super().explanation()
+        return what, why.replace("/old.", f"{self.put_old}.")
+
     def calls(self) -> Iterator[Intent]:
         yield umount2(self.put_old, MNT_DETACH)
         yield unlink(self.put_old, AT_REMOVEDIR)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from labkit.linux.calls import Intent, kill
 from labkit.linux.constants import SIGTERM, decode
-from labkit.namespaces.processes import Kill
+from labkit.namespaces.processes import Kill, unsent
 from labkit.steps.step import Step
 
 
@@ -25,7 +25,10 @@ class SignalPid(Step):
     pid: int
     signal: int = SIGTERM
     probes = Kill.probes
-    no_way_back = Kill.no_way_back
+
+    @property
+    def no_way_back(self) -> str:  # type: ignore[override]  # per step, not per class
+        return unsent(self.signal)
 
     def calls(self) -> Iterator[Intent]:
         yield kill(self.pid, self.signal)

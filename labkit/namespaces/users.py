@@ -21,8 +21,7 @@ class MapIds(Step):
     """Say which uids and gids of a user namespace are which outside.
 
     Before the maps are written every id inside is the overflow id 65534, and root there owns nothing.
-    Each map is written once and whole. An extent is (first inside, first outside, how many). Who is not
-    root outside may map only himself, and has to give up setgroups for it.
+    Each map is written once and whole. An extent is (first inside, first outside, how many).
 
     See: user_namespaces(7) "User and group ID mappings", setgroups(2).
     """
@@ -40,6 +39,15 @@ class MapIds(Step):
             yield from write_file(_file(self.child, name), text, at=made)
             made += 3
 
+    def explanation(self) -> tuple[str, str]:
+        what, why = super().explanation()
+        if self.deny_setgroups:
+            why += (
+                " Without CAP_SETGID outside one may map no group but one's own, and has to give up setgroups(2) "
+                "before: by dropping a group one could get at files that are closed to it."
+            )
+        return what, why
+
     def shell(self) -> str:
         where = pid_of(self.child) if self.child else "self"
         return "\n".join(
@@ -53,8 +61,8 @@ class MapIds(Step):
 
     @property
     def title(self) -> str:
-        inside, outside, count = self.uids[0]
-        return f"map uid {inside} inside to {outside} outside, {count} in all"
+        shown = [f"{inside} inside to {outside} outside, {count} in all" for inside, outside, count in self.uids]
+        return f"map uid {', uid '.join(shown)}" if shown else "map no uid"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +79,19 @@ class BecomeUser(Step):
     gid: int
     groups: tuple[int, ...] = ()
     probes = ("caps",)
-    no_way_back = "who has given up uid 0 cannot take it again"
     replaces_shell = True
+
+    @property
+    def no_way_back(self) -> str:  # type: ignore[override]  # per step, not per class
+        return "who has given up uid 0 cannot take it again" if self.uid else "which id it had before is not kept"
+
+    def explanation(self) -> tuple[str, str]:
+        if self.uid:
+            return super().explanation()
+        return "Take on uid 0 of this user namespace.", (
+            "uid 0 is root of that user namespace alone: outside it is the uid that the map says. A process whose own "
+            "uid has no number inside cannot make a file there, whatever its capabilities."
+        )
 
     def calls(self) -> Iterator[Intent]:
         yield setgroups(self.groups)

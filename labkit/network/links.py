@@ -116,7 +116,7 @@ class SetLink(Step):
     """Set a link up or down.
 
     A link is born down: it has a name and an address, and nothing goes through. Of a pair both ends must be up. Set
-    up, the network of its address becomes a route; set down, it loses that.
+    up, the network of its address becomes a route.
 
     See: rtnetlink(7) "RTM_NEWLINK", ip-link(8), netdevice(7) "IFF_UP".
     """
@@ -135,6 +135,14 @@ class SetLink(Step):
     def shell(self) -> str:
         return f"ip link set {self.name} {self._word}"
 
+    def explanation(self) -> tuple[str, str]:
+        if self.up:
+            return "Set a link up.", super().explanation()[1]
+        return "Set a link down.", (
+            "Nothing goes through any more, and the routes that lead over it are gone. Its name and its addresses "
+            "stay; of a pair the other end loses its carrier."
+        )
+
     def undo(self, before: Snapshot) -> Step | None:
         was = next((link.up for link in here(before, self.who, Link) if link.name == self.name), None)
         return None if was is None else SetLink(who=self.who, name=self.name, up=was)
@@ -150,7 +158,7 @@ class SetLink(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class AddAddress(Step):
-    """Give a link an address, or take one away.
+    """Give a link an address.
 
     The address is the link's, not the machine's, and the length says who else is on the same cable: for them the
     kernel adds a route by itself. Without it there is nothing to send from.
@@ -173,6 +181,14 @@ class AddAddress(Step):
 
     def shell(self) -> str:
         return f"ip address {'del' if self.remove else 'add'} {self.address} dev {self.link}"
+
+    def explanation(self) -> tuple[str, str]:
+        if not self.remove:
+            return super().explanation()
+        return "Take an address away from a link.", (
+            "The route to its network, which the kernel had added, goes with it. Packets to that address find no one "
+            "here."
+        )
 
     def undo(self, before: Snapshot) -> Step | None:
         there = any((a.link, a.address) == (self.link, self.address) for a in here(before, self.who, Address))

@@ -166,7 +166,7 @@ class SetClass(Step):
     """Make a class in the tree before a link, or change its rates.
 
     It may always send at `rate`; up to `ceil` it borrows what other classes leave, and borrows it from the class above:
-    one that hangs directly at the tree has nobody to borrow from, and its ceiling means nothing. Two with the same
+    one that hangs directly at the tree has none to borrow from, and its ceiling means nothing. Two with the same
     ceiling and different rates share a busy link in the proportion of their rates.
 
     See: tc-htb(8), tc(8), rtnetlink(7) "RTM_NEWTCLASS".
@@ -201,6 +201,14 @@ class SetClass(Step):
         where = f"dev {self.link} parent {self.parent} classid {self.handle}"
         sizes = f"burst {self.burst}b cburst {self.burst}b"
         return f"tc class replace {where} htb rate {self.rate}bit ceil {self.ceil}bit {sizes}"
+
+    def explanation(self) -> tuple[str, str]:
+        if self.ceil > self.rate:
+            return super().explanation()
+        return super().explanation()[0], (
+            "It may always send at its rate, and never faster: with the ceiling at the rate it borrows nothing from "
+            "other classes, even where they send nothing."
+        )
 
     def undo(self, before: Snapshot) -> Step | None:
         for was in here(before, self.who, TrafficClass):

@@ -32,7 +32,8 @@ class Call(Shown):
     """A call as it was made. `value` is what it returned (-1 on failure), `nanoseconds` its time in the kernel.
 
     `out` is what the kernel wrote into the caller's memory, if anything. `refused` is set when the
-    executing process did not make the call at all; then errno means nothing.
+    executing process did not make the call at all; then errno means nothing. `expected` is set when the step had
+    said beforehand that this error does not stop it (`Intent.tolerate`): a search goes on, a thing is there already.
     """
 
     who: str
@@ -43,6 +44,7 @@ class Call(Shown):
     nanoseconds: int
     out: bytes | int | None = None
     refused: str = ""
+    expected: bool = False
 
     @classmethod
     def from_row(cls, who: str, intent: Intent, row: Sequence[Any]) -> Call:
@@ -52,7 +54,8 @@ class Call(Shown):
         if isinstance(out, dict):
             refused = out.get("refused", "")
             out = out["b"].encode("latin-1") if "b" in out else None
-        return cls(who, intent.name, intent.args, value, error, spent, out, refused)
+        expected = not refused and error in intent.tolerate
+        return cls(who, intent.name, intent.args, value, error, spent, out, refused, expected)
 
     @property
     def failed(self) -> bool:
@@ -68,7 +71,7 @@ class Call(Shown):
         if self.refused:
             return f"{self.text}   not made: {self.refused}"
         if self.errno and self.value < 0:
-            return f"{self.text} = -1 {errno_name(self.errno)}"
+            return f"{self.text} = -1 {errno_name(self.errno)}{', as expected' * self.expected}"
         answer = f", and it says {errno_name(self.errno)}" if self.errno else ""
         return f"{self.text} = {self.shown_value}{answer}"
 

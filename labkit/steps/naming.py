@@ -12,6 +12,8 @@ from collections import Counter
 from typing import Any
 
 INIT, HOST = "init", "host"
+#: what the agent's processes of these names call themselves
+INIT_TITLE, HOST_TITLE = "labkit:[host]", "labkit:[zygote]"
 
 
 class Naming:
@@ -84,7 +86,7 @@ class Naming:
             name = self._spawned.get((self._processes.get(parent["pid"], ""), seen_as))
             if name:
                 return name
-        if row["comm"] == "labkit:[zygote]":
+        if row["comm"] == HOST_TITLE:
             return HOST
         program = row["comm"]
         self._counts[f"process {program}"] += 1

@@ -82,9 +82,10 @@ class Change(Shown):
         return ", ".join(self._moved(name, old[name], new[name]) for name in new if old[name] != new[name])
 
     def _moved(self, name: str, old: object, new: object) -> str:
+        label = self.fact.label(name)
         if isinstance(old, tuple) and isinstance(new, tuple) and all(isinstance(item, str) for item in (*old, *new)):
-            return " ".join([name, *(f"-{i}" for i in old if i not in new), *(f"+{i}" for i in new if i not in old)])
-        return f"{name} {self.fact.shown(name, old)} -> {self.fact.shown(name, new)}"
+            return " ".join([label, *(f"-{i}" for i in old if i not in new), *(f"+{i}" for i in new if i not in old)])
+        return f"{label} {self.fact.shown(name, old)} -> {self.fact.shown(name, new)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labkit.agent.wire import pack
-from labkit.errors import LabError, ReplayError, StepError
+from labkit.errors import LabError, ReplayError, SpecError, StepError
 from labkit.linux.calls import Fd, Index, Joined, Packed, Pid, Ret
 from labkit.steps import fact
 from labkit.steps.call import Call
@@ -93,7 +93,7 @@ class Trace(Shown):
             if head["labkit-trace"] != VERSION:
                 raise ReplayError(f"trace format {head['labkit-trace']} is not {VERSION}", look="record it anew")
             return cls(head["plan"], [_taken_from_json(row) for row in rows[1:]], head["machine"])
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, SpecError) as error:
             raise ReplayError(f"this is not a trace: {error}", look="record it anew") from error
 
 
@@ -107,7 +107,17 @@ def _taken_to_json(taken: Taken) -> dict[str, Any]:
         "number": taken.number,
         "step": taken.step.to_json(),
         "calls": [
-            [c.who, c.name, [pack(a) for a in c.args], c.value, c.errno, c.nanoseconds, pack(c.out), c.refused]
+            [
+                c.who,
+                c.name,
+                [pack(a) for a in c.args],
+                c.value,
+                c.errno,
+                c.nanoseconds,
+                pack(c.out),
+                c.refused,
+                c.expected,
+            ]
             for c in taken.calls
         ],
         "probes": list(taken.before.probes),
@@ -119,8 +129,8 @@ def _taken_to_json(taken: Taken) -> dict[str, Any]:
 
 def _taken_from_json(row: dict[str, Any]) -> Taken:
     calls = tuple(
-        Call(who, name, tuple(unpack(args)), value, error, spent, unpack(out), refused)
-        for who, name, args, value, error, spent, out, refused in row["calls"]
+        Call(who, name, tuple(unpack(args)), value, error, spent, unpack(out), refused, *expected)
+        for who, name, args, value, error, spent, out, refused, *expected in row["calls"]
     )
     sides = [Snapshot.of(row["probes"], map(fact.from_json, row[side])) for side in ("before", "after")]
     error = StepError(row["error"][0], likely=row["error"][1], look=row["error"][2]) if row["error"] else None

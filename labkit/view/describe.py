@@ -39,6 +39,12 @@ def plan(plan: Plan) -> Json:
     return {"name": plan.name, "total": number, "goals": goals}
 
 
+def again(plan: Plan, number: int) -> bool:
+    """Whether an earlier step of the plan than this one has the same explanation."""
+    step = plan[number - 1]
+    return any(type(one) is type(step) and one.explanation() == step.explanation() for one in plan.steps[: number - 1])
+
+
 def moment(walk: Walk, *, hide: Sequence[str] | None = None) -> Json:
     """Where the walk stands: the step that is looked at, the one that comes next, and how the way back was.
 
@@ -57,16 +63,21 @@ def moment(walk: Walk, *, hide: Sequence[str] | None = None) -> Json:
         shown = taken(walk.last, walk.plan)
     else:
         shown = coming(walk.plan[0], 1, walk.plan) if total else None
-    following = walk.plan[position] if tried is None and 0 < position < total and not in_question else None
+    following = tried is None and 0 < position < total and not in_question
     return {
         "position": position,
         "total": total,
         "tried": tried is not None,
         "step": shown,
         "before": taken(walk.last, walk.plan) if in_question and position else None,
-        "next": following and {"number": position + 1, "title": following.title, "why": sentence(following.why())},
+        "next": _next(walk.plan, position + 1) if following else None,
         "way_back": walk.way_back,
     }
+
+
+def _next(plan: Plan, number: int) -> Json:
+    step = plan[number - 1]
+    return {"number": number, "title": step.title, "why": "" if again(plan, number) else sentence(step.why())}
 
 
 def coming(step: Step, number: int, plan: Plan) -> Json:
@@ -99,8 +110,9 @@ def _step(step: Step, number: int, plan: Plan) -> Json:
         "title": step.title,
         "who": step.who,
         "goal": plan.goal_of(number - 1),
-        "what": type(step).summary(),
+        "what": step.summary(),
         "why": step.why(),
+        "again": again(plan, number),
         "man": list(step.man()),
         "shell": step.shell(),
     }
@@ -119,7 +131,8 @@ def call(made: Call) -> Json:
         "result": "" if made.refused else result,
         "meaning": errno_meaning(made.errno) if made.errno else "",
         "refused": made.refused,
-        "failed": made.failed,
+        "failed": made.failed and not made.expected,
+        "expected": made.expected,
         "µs": made.nanoseconds / 1000,
     }
 
@@ -136,9 +149,8 @@ def change(title: str, same: Sequence[Change]) -> Json:
     if made.before is not None and made.after is not None:
         old, new = made.before.state, made.after.state
         names = [name for name in new if old[name] != new[name]]
-        row["fields"] = [
-            [n.replace("_", " "), made.before.shown(n, old[n]), made.after.shown(n, new[n])] for n in names
-        ]
+        label, was, now = made.fact.label, made.before.shown, made.after.shown
+        row["fields"] = [[label(n).replace("_", " "), was(n, old[n]), now(n, new[n])] for n in names]
     else:
         row["rest"] = str(made.fact).removeprefix(made.fact.title).lstrip(": ")
     return row

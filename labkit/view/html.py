@@ -12,7 +12,7 @@ from dataclasses import fields
 from labkit.errors import LabError, errno_text
 from labkit.linux import capabilities
 from labkit.steps.call import Call, render
-from labkit.steps.fact import Fact
+from labkit.steps.fact import Fact, Limit, Process
 from labkit.steps.plan import Plan
 from labkit.steps.snapshot import Change, Diff, Snapshot
 from labkit.steps.step import Step
@@ -23,6 +23,11 @@ _CALLS_SHOWN, _LINES_SHOWN, _CHANGES_SHOWN = 3, 2, 12
 _FACTS_SHOWN = 200
 _SIGNS = {"+": ("lk-b3", "new"), "-": ("lk-b6", "gone"), "~": ("lk-b2", "changed")}
 _NOTHING = ("", (), None)
+_WITH_UNITS: tuple[tuple[type[Fact], str], ...] = ((Limit, "value"),)
+_IN_WORDS: tuple[tuple[type[Fact], str], ...] = (
+    *_WITH_UNITS,
+    (Process, "comm"),
+)  # in a change; a table of facts shows what the kernel calls a program
 _MASKS = {"effective", "permitted", "inheritable", "bounding", "ambient"}
 
 
@@ -51,7 +56,9 @@ def step_html(step: Step) -> str:
 
 def fact_html(fact: Fact) -> str:
     """One fact, field by field."""
-    return document(table(fact.title, ("", ""), [("", [(_words(n), _value(n, v)) for n, v in _fields(fact)])]))
+    return document(
+        table(fact.title, ("", ""), [("", [(_words(field.name), _shown(fact, field.name)) for field in fields(fact)])])
+    )
 
 
 def snapshot_html(snapshot: Snapshot) -> str:
@@ -62,7 +69,7 @@ def snapshot_html(snapshot: Snapshot) -> str:
         named = [field.name for field in fields(kind)]
         named = [name for name in named if any(getattr(fact, name) not in _NOTHING for fact in facts)]
         heads = [_words(name) for name in named]
-        rows = [[_value(name, getattr(fact, name)) for name in named] for fact in facts[:_FACTS_SHOWN]]
+        rows = [[_shown(fact, name) for name in named] for fact in facts[:_FACTS_SHOWN]]
         more = f", the first {_FACTS_SHOWN} of them" * (len(facts) > _FACTS_SHOWN)
         tables.append(table(f"{kind.__name__} ({len(facts)}{more})", heads, [("", rows)]))
     return document(*tables or [tag("p", "(no facts)", css="lk-dim")])
@@ -91,11 +98,14 @@ def taken_html(taken: Taken) -> str:
 def trace_html(trace: Trace) -> str:
     """All steps taken, in short; each opens to its triple view."""
     blocks: list[object] = [tag("p", f"{trace.plan}: {len(trace)} steps taken", css="lk-title")]
+    said: set[tuple[str, str]] = set()
     for taken in trace:
         short = f"{_count(taken.calls, 'call')}, {_count(taken.diff, 'change')}, {_time(taken.nanoseconds)}"
         state = tag("span", "failed", css="lk-chip lk-b6") if taken.error else ""
         head = tag("summary", f"{taken.number}. {taken.step.title} ", tag("span", short, css="lk-dim"), " ", state)
-        blocks.append(tag("details", head, *_taken(taken), open_="open" if taken.error else ""))
+        told = taken.step.explanation() in said  # the second time it is folded: it stands above
+        said.add(taken.step.explanation())
+        blocks.append(tag("details", head, *_taken(taken, told=told), open_="open" if taken.error else ""))
     return document(*blocks)
 
 
@@ -104,7 +114,7 @@ def error_html(error: LabError) -> str:
     return document(_error(error))
 
 
-def _taken(taken: Taken) -> list[object]:
+def _taken(taken: Taken, *, told: bool = False) -> list[object]:
     step = taken.step
     head = tag("p", tag("span", f"step {taken.number}: {step.title}", css="lk-title"), f"  ({step.who})  ", _man(step))
     parts = (
@@ -113,7 +123,10 @@ def _taken(taken: Taken) -> list[object]:
         tag("div", _changes(taken.diff)),
     )
     triple = tag("div", *parts, css="lk-triple")
-    return [head, tag("p", step.why(), css="lk-dim"), triple, _error(taken.error) if taken.error else ""]
+    why = tag("p", step.why(), css="lk-dim")
+    if told:
+        why = tag("details", tag("summary", f"{step.summary()}."), why, css="lk-dim")
+    return [head, why, triple, _error(taken.error) if taken.error else ""]
 
 
 def _calls(calls: Iterable[Call]) -> Markup:
@@ -122,9 +135,14 @@ def _calls(calls: Iterable[Call]) -> Markup:
         if call.refused:
             rows.append([code(call.text), f"not made: {call.refused}", ""])
             continue
-        answer = tag("strong", errno_text(call.errno)) if call.failed else call.shown_value
-        rows.append([code(call.text), answer, tag("span", _time(call.nanoseconds), css="lk-dim lk-whole")])
+        rows.append([code(call.text), _answer(call), tag("span", _time(call.nanoseconds), css="lk-dim lk-whole")])
     return table("system calls", ("call", "answer", "time"), [("", rows or [["(none)", "", ""]])])
+
+
+def _answer(call: Call) -> str:
+    if call.expected:
+        return tag("span", f"{errno_text(call.errno)}, as expected", css="lk-dim")
+    return tag("strong", errno_text(call.errno)) if call.failed else call.shown_value
 
 
 def _changes(changes: Iterable[Change]) -> Markup:
@@ -147,8 +165,9 @@ def _details(change: Change) -> Markup:
     lines = []
     for name in new:
         if old[name] != new[name]:
-            was = tag("span", _value(name, old[name]) or "nothing", css="lk-was")
-            lines.append(tag("div", f"{_words(name)} ", was, " → ", _value(name, new[name]) or "nothing"))
+            was = tag("span", _shown(change.before, name, _IN_WORDS) or "nothing", css="lk-was")
+            label = _words(change.fact.label(name))
+            lines.append(tag("div", f"{label} ", was, " → ", _shown(change.after, name, _IN_WORDS) or "nothing"))
     return join(lines)
 
 
@@ -188,12 +207,14 @@ def _count(things: Sized, name: str) -> str:
     return f"{len(things)} {name}{'s' * (len(things) != 1)}"
 
 
-def _fields(fact: Fact) -> list[tuple[str, object]]:
-    return [(field.name, getattr(fact, field.name)) for field in fields(fact)]
-
-
 def _words(name: str) -> str:
     return name.replace("_", " ")
+
+
+def _shown(fact: Fact, name: str, in_words: tuple[tuple[type[Fact], str], ...] = _WITH_UNITS) -> str:
+    """A field of a fact: as the fact itself says it where it is among `in_words`."""
+    value = getattr(fact, name)
+    return fact.shown(name, value) if (type(fact), name) in in_words else _value(name, value)
 
 
 def _value(name: str, value: object) -> str:

@@ -48,10 +48,14 @@ def _step(plan: Plan, number: int, taken: Taken | None) -> str:
     if taken.error:
         parts.append(("error", escape(str(taken.error))))
     columns = "".join(f"<p><small>{title}</small></p><pre>{body}</pre>" for title, body in parts)
-    return f"<details open><summary>{head}</summary><p>{escape(step.why())}</p>{columns}</details>"
+    why = f"<p>{escape(step.why())}</p>"
+    if describe.again(plan, number):  # read already: folded
+        why = f"<details><summary>{escape(step.summary())}.</summary>{why}</details>"
+    return f"<details open><summary>{head}</summary>{why}{columns}</details>"
 
 
 def _call(row: describe.Json) -> str:
     if row["refused"]:
         return f"{escape(row['text'])}   not made: {escape(row['refused'])}"
-    return f"{escape(row['text'])} = {escape(row['result'])}   {row['µs']:.1f} µs"
+    expected = ", as expected" * row["expected"]
+    return f"{escape(row['text'])} = {escape(row['result'])}{expected}   {row['µs']:.1f} µs"

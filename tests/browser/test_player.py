@@ -93,6 +93,32 @@ def test_go_to_run_all_and_reset(walk, notebook):
     assert notebook.run(4) == "0"
 
 
+def test_a_search_along_path_is_grey_and_a_second_explanation_is_folded(walk, notebook):
+    walk.press("Run all")
+    walk.is_at(walk.total)
+    tried = walk.root.locator(".lp-expected .lp-result")
+    expect(tried).not_to_have_count(0)
+    expect(tried.first).to_contain_text("ENOENT No such file or directory, as expected")
+    expect(walk.root.locator(".lp-bad")).to_have_count(0)
+    grey = tried.first.evaluate("node => getComputedStyle(node).color")
+    assert grey == walk.root.locator(".lp-time").first.evaluate("node => getComputedStyle(node).color")
+    notebook.write_cell(
+        4, "walk = lab.walk(Plan.of('forks', ('two', [Spawn(child=n) for n in ('till', 'oven')]))); walk"
+    )
+    notebook.run(4)
+    player = notebook.player_of(4)
+    player.press("Next")
+    player.is_at(1)
+    expect(player.root.locator("p.lp-why")).to_contain_text("Without a flag clone(2) makes no namespace")
+    player.press("Next")
+    player.is_at(2)
+    folded = player.root.locator("details.lp-why")
+    expect(folded.locator("summary")).to_have_text("Start a process: a fork. ")
+    expect(folded).not_to_have_attribute("open", "")
+    folded.locator("summary").click()
+    expect(folded).to_contain_text("Without a flag clone(2) makes no namespace")
+
+
 def test_no_click_is_lost_however_fast_they_come(walk, notebook):
     for _ in range(5):
         walk.press("Next")

@@ -47,7 +47,7 @@ def test_a_closed_lab_says_so(new_lab: Callable[[], Lab]) -> None:
         assert told.value.look
         assert len(told.value.message.splitlines()) == 1
     assert (ended.stdout, running.returncode) == ("hi\n", 137)
-    assert str(lab) == "lab (closed)"
+    assert str(lab).startswith("lab (closed): run the first cell again")
 
 
 def test_two_labs_know_nothing_of_each_other(new_lab: Callable[[], Lab]) -> None:

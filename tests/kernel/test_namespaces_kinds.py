@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from labkit import Lab
+from labkit.errors import SpecError
 from labkit.linux import nsfs
 from labkit.linux.nsfs import KINDS
 from labkit.namespaces.files import MakeDirectory
@@ -235,7 +236,5 @@ def test_owners_and_parents_are_those_of_lsns(lab: Lab) -> None:
 
 @pytest.mark.parametrize("kinds", [("pid", "pid_"), ("",), ("mount",), ("MNT",)])
 def test_an_unknown_kind_is_told_with_those_there_are(lab: Lab, kinds: tuple[str, ...]) -> None:
-    with pytest.raises(
-        ValueError, match=r"no namespace kind .*; there are mnt, uts, ipc, pid, net, user, cgroup, time"
-    ):
+    with pytest.raises(SpecError, match=r"no namespace kind .*; there are mnt, uts, ipc, pid, net, user, cgroup, time"):
         lab.take(Spawn(child="me", namespaces=kinds))

@@ -302,8 +302,8 @@ def test_the_table_knows_every_capability_of_this_kernel() -> None:
 def test_every_step_says_what_it_changes_why_and_where_to_read_on() -> None:
     from step_examples import EXAMPLES
 
-    for kind in {type(step) for step in itertools.chain.from_iterable(EXAMPLES)}:
-        assert kind.summary()
-        assert not kind.summary().endswith(".")
-        assert kind.why() != kind.summary()
-        assert kind.man(), f"{kind.__name__} names no manual page"
+    for step in itertools.chain.from_iterable(EXAMPLES):
+        assert step.summary()
+        assert not step.summary().endswith(".")
+        assert step.why() != step.summary()
+        assert step.man(), f"{type(step).__name__} names no manual page"

@@ -512,3 +512,15 @@ def test_a_closed_lab_takes_its_containers_along(lab: Lab) -> None:
     held = lab.run("busybox", ["sleep", "1000"], detach=True)
     lab.close()
     assert held.wait() == 137
+
+
+def test_a_string_for_a_shell_is_run_as_words_and_the_result_says_so(lab: Lab) -> None:
+    ran = lab.run("busybox", "echo a | cat")
+    assert ran.stdout == "a | cat\n"
+    assert str(ran).splitlines()[-1] == (
+        '  look: no shell reads this string: | in it is a plain word. With one: ["sh", "-c", "echo a | cat"]'
+    )
+    assert "look:" not in str(lab.run("busybox", ["echo", "a", "|", "cat"]))
+    box = lab.run("busybox", ["sleep", "1000"], detach=True)
+    assert "With one:" in str(box.exec("echo $HOME")) and "look:" not in str(box)
+    box.kill()

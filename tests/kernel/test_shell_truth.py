@@ -36,7 +36,7 @@ from labkit.steps.step import Step
 
 SCRIPT, LOG = "/run/script", "/run/script.log"
 #: files that are there because there is a script: itself, what it says, and the notebook that mount(8) keeps
-SCAFFOLD = (SCRIPT, LOG, "/run/mount", "/run/mount/utab")
+SCAFFOLD = (SCRIPT, LOG, "/run/mount", "/run/mount/utab", "/run/mount/utab.lock")
 PATIENCE, REST = 20.0, 1.0  # seconds for the script to end, and for what it started to come to rest
 _NUMBERED = re.compile(r"\b(mnt|pid|user|uts|ipc|net|cgroup|time)#\d+")
 

@@ -42,7 +42,7 @@ def test_on_version_2_its_values_are_read_and_those_of_version_1_translated() ->
     assert shown["cpu.weight"] == ("200", "(2048)")
     assert shown["cpu.stat usage_usec"] == ("1500", "(1500000)")
     assert shown["cpu.stat throttled_usec"] == ("7", "(7000)")
-    assert shown["memory.swap.max"] == ("1048576", f"({67108864 + 1048576})")
+    assert shown["memory.swap.max"] == ("1048576 = 1 MiB", f"({67108864 + 1048576})")
     assert shown["cgroup.freeze"] == ("1", "(FROZEN)")
     assert shown["memory.events oom_kill"] == ("1", "(1)")
     assert shown["io.max wiops"] == ("8:0 100, 7:0 max", "(8:0 100), (7:0 0)")

@@ -119,11 +119,18 @@ def test_every_script_is_one_that_bash_can_read() -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_a_step_says_what_why_and_where_to_read_on(kind: type[Step]) -> None:
     what, why, where = (part.strip() for part in (kind.__doc__ or "").split("\n\n"))
-    assert what.endswith(".") and "\n" not in what and len(kind.summary()) > 10
+    assert what.endswith(".") and "\n" not in what and len(what) > 10
     assert len(why.split()) > 8
     assert where.startswith("See: ") and kind.man()
     assert {*kind.probes} <= {*PROBES}
-    assert len(kind.no_way_back) > 5
+
+
+@pytest.mark.parametrize("step", STEPS, ids=[plan.name for plan in EXAMPLES])
+def test_so_does_each_of_them_whatever_its_arguments(step: Step) -> None:
+    what, why = step.explanation()
+    assert what.endswith(".") and len(what) > 10 and len(why.split()) > 8
+    assert step.summary() == what[:-1] and step.why() == why
+    assert len(step.no_way_back) > 5
 
 
 @pytest.mark.skipif(not shutil.which("man"), reason="man is not installed")

@@ -40,13 +40,13 @@ def test_a_cgroup_has_the_controllers_that_its_parent_hands_down() -> None:
     assert (
         str(cgroup_tree(V2))
         == """\
-cgroup   controllers, ↓ handed down  limits                processes
+cgroup   controllers, ↓ handed down  limits                           processes
 /        ↓cpu ↓memory
-├─ c1    cpu memory                  cpu.max 20000 100000  c1
+├─ c1    cpu memory                  cpu.max 20000 100000 = 0.2 CPUs  c1
 ├─ c2    cpu memory                  cpu.weight 300
-│  │     ↓memory                     memory.max 1048576
-│  └─ a  memory                                            c2
-└─ host  cpu memory                                        init"""
+│  │     ↓memory                     memory.max 1048576 = 1 MiB
+│  └─ a  memory                                                       c2
+└─ host  cpu memory                                                   init"""
     )
 
 
@@ -54,7 +54,7 @@ def test_each_tree_of_version_1_stands_under_its_heading() -> None:
     assert (
         str(cgroup_tree([*V2[:2], *V1]))
         == """\
-cgroup  limits                          processes
+cgroup  limits                                   processes
 version 2
 /
 └─ c1
@@ -63,7 +63,7 @@ version 1: cpu,cpuacct
 └─ c1
 version 1: memory
 /
-└─ c1   memory.limit_in_bytes 67108864  c1"""
+└─ c1   memory.limit_in_bytes 67108864 = 64 MiB  c1"""
     )
 
 
@@ -93,15 +93,15 @@ def test_what_has_changed_is_marked_with_its_sign() -> None:
     assert (
         str(picture)
         == """\
-   cgroup   controllers, ↓ handed down  limits                                  processes
+   cgroup   controllers, ↓ handed down  limits                                              processes
 ~  /        ↓cpu ↓memory +↓pids
-~  ├─ c1    cpu memory +pids            ~ cpu.max 20000 100000 -> 25000 100000  +c1.1 -c1
+~  ├─ c1    cpu memory +pids            ~ cpu.max 20000 100000 -> 25000 100000 = 0.25 CPUs  +c1.1 -c1
    │                                    +pids.max 9
 -  ├─ c2    -cpu -memory                -cpu.weight 300
-   │  │     -↓memory                    -memory.max 1048576
--  │  └─ a  -memory                                                             -c2
-+  ├─ c3    +cpu +memory +pids                                                  +c3
-   └─ host  cpu memory +pids                                                    init"""
+   │  │     -↓memory                    -memory.max 1048576 = 1 MiB
+-  │  └─ a  -memory                                                                         -c2
++  ├─ c3    +cpu +memory +pids                                                              +c3
+   └─ host  cpu memory +pids                                                                init"""
     )
     assert {"+", "-", "~"} <= set(letters(picture.svg))
 
@@ -130,7 +130,7 @@ def test_on_paper_all_of_it_is_there_and_long_names_are_shortened() -> None:
     name = "x" * 200
     drawing = cgroup_tree([*V2, Cgroup(f"/{name}"), CgroupMembership(name, f"/{name}")]).svg
     shown = letters(drawing)
-    assert {"c1", "host", "cpu.max 20000 100000", "cpu", "↓memory"} <= set(shown)
+    assert {"c1", "host", "cpu.max 20000 100000 = 0.2 CPUs", "cpu", "↓memory"} <= set(shown)
     assert max(map(len, shown)) < 80
     assert float(ET.fromstring(drawing).get("width", "0")) < 1200
 

@@ -31,6 +31,10 @@ class Fact(Shown):
             return ", ".join(self.shown(name, item) for item in value) or "nobody"
         return str(value) if value != "" else "nothing"
 
+    def label(self, name: str) -> str:
+        """The name of one field as a change shows it."""
+        return name
+
     @property
     def title(self) -> str:
         """The subject in words."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from labkit.linux.cgroup_units import beside
 from labkit.steps.fact.base import Fact
 
 
@@ -133,3 +134,9 @@ class Limit(Fact):
     @property
     def title(self) -> str:
         return f"{self.file} of cgroup {self.path}"
+
+    def __str__(self) -> str:
+        return f"{self.title}: value {beside(self.file, self.value)}"
+
+    def shown(self, name: str, value: object) -> str:
+        return beside(self.file, str(value)) or "nothing"

@@ -6,13 +6,19 @@ from dataclasses import dataclass
 
 from labkit.linux import capabilities
 from labkit.steps.fact.base import Fact
+from labkit.steps.naming import HOST, HOST_TITLE, INIT, INIT_TITLE
 
+_COMM = 15  # bytes of a comm: the kernel cuts the rest off
 CAPABILITY_SETS = ("effective", "permitted", "inheritable", "bounding", "ambient")
 
 
 @dataclass(frozen=True, slots=True)
 class Process(Fact):
-    """A process, its parent by name, and its pid on every level of pid namespaces, the lab host's first."""
+    """A process, its parent by name, and its pid on every level of pid namespaces, the lab host's first.
+
+    `comm` is what the kernel calls its program, 15 bytes at most. A process that runs labkit has given itself a title
+    there, ``labkit:[zygote]``: sentences and pictures say what it does instead (`runs`).
+    """
 
     probe = "processes"
     about = ("name",)
@@ -29,7 +35,24 @@ class Process(Fact):
     def __str__(self) -> str:
         levels = " > ".join(map(str, self.pids))
         life = f", {self.state_of_life}" if self.state_of_life else ""
-        return f"process {self.name}: pid {levels}, child of {self.parent or 'nobody here'}, runs {self.comm}{life}"
+        return f"process {self.name}: pid {levels}, child of {self.parent or 'nobody here'}, runs {self.runs}{life}"
+
+    @property
+    def runs(self) -> str:
+        """The program, or what it does for the lab where that is labkit itself."""
+        return self._role(self.comm)
+
+    def _role(self, comm: str) -> str:
+        if self.name == INIT and comm == INIT_TITLE:
+            return "the lab host's init"
+        title = HOST_TITLE if self.name == HOST else f"labkit:[{self.name}]"
+        return "your steps" if comm == title[:_COMM] else comm
+
+    def shown(self, name: str, value: object) -> str:
+        return self._role(str(value)) if name == "comm" else Fact.shown(self, name, value)
+
+    def label(self, name: str) -> str:
+        return "runs" if name == "comm" else name
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,9 +73,9 @@ def _draw(rows: list[tuple[Taken, list[list[Call]]]]) -> Svg:
 def _box(svg: Svg, x: float, y: float, run: list[Call]) -> float:
     """The box of some calls; returns its length: ten times the time is 16 units more, and its name always fits."""
     microseconds = sum(call.nanoseconds for call in run) / 1000
-    label, failed = _label(run), bool(run[0].errno)
+    label, failed = _label(run), run[0].failed and not run[0].expected
     long = max(16 * log10(1 + microseconds), measure(label, size=11.5) + 10)
-    tint = 6 if failed else _family(run[0].name)
+    tint = 6 if failed else _OTHER[0] if run[0].expected else _family(run[0].name)
     tip = "\n".join([f"{microseconds:.0f} microseconds", *(str(call) for call in run[:12])])
     svg.rect(x, y, long, LINE - 1, css=f"lk-c{tint}", r=3, tip=tip)
     svg.text(x + 5, y + 15, label, css=f"lk-on{tint}" if tint else "", size=11.5)

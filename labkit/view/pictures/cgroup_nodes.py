@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from labkit.linux.cgroup_units import beside
 from labkit.steps.fact import Cgroup, CgroupMembership, Limit
 from labkit.steps.snapshot import Snapshot
 from labkit.view.pictures.scene import lead
@@ -154,8 +155,8 @@ def _limits(old: dict[str, str], new: dict[str, str]) -> Iterator[Mark]:
     for file in sorted({*old, *new} - {_DOWN}):
         was, now = old.get(file, ""), new.get(file, "")
         if was == now:
-            yield Mark(f"{file} {now}")
+            yield Mark(f"{file} {beside(file, now)}")
         elif was and now:
-            yield Mark(f"{file} {was} -> {now}", "~")
+            yield Mark(f"{file} {was} -> {beside(file, now)}", "~")
         else:
-            yield Mark(f"{file} {now or was}", "+" if now else "-")
+            yield Mark(f"{file} {beside(file, now or was)}", "+" if now else "-")

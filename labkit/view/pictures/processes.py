@@ -33,7 +33,7 @@ def _badges(row: Branch, member_of: dict[str, dict[str, Namespace]]) -> list[tup
 def _what(row: Branch) -> str:
     process = row.process
     life = f", {process.state_of_life}" if process.state_of_life else ""
-    return f"{process.comm}{life}"
+    return f"{process.runs}{life}"
 
 
 def _text(rows: list[Branch], badges: list[list[tuple[Namespace, bool]]]) -> str:
@@ -79,7 +79,7 @@ def _draw(rows: list[Branch], badges: list[list[tuple[Namespace, bool]]]) -> Svg
         svg.text(x, y + 4, name, css="lk-strong", tip=str(row.process))
         if row.process.pids:
             svg.text(names, y + 4, row.process.pids[0], css="lk-dim")
-        svg.text(runs, y + 4, what, css="lk-dim")
+        svg.text(runs, y + 4, what, css="lk-dim", tip=f"its comm: {row.process.comm}")
         at = start
         for space, new in spaces:
             at += _badge(svg, at, y, space, new) + 5

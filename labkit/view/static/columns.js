@@ -24,8 +24,8 @@ export function callsColumn(step, open) {
     const title = `manual page ${call.man}`;
     const name = h("button", { class: "lp-name", title, click: () => open(call.man) }, call.name);
     const line = h("code", { class: "lp-code" }, name, coloured(call.text.slice(call.name.length)));
-    const bad = call.failed || call.refused;
-    return h("li", { class: bad ? "lp-call lp-bad" : "lp-call" }, line, coming ? null : result(call));
+    const kind = call.failed || call.refused ? "lp-call lp-bad" : call.expected ? "lp-call lp-expected" : "lp-call";
+    return h("li", { class: kind }, line, coming ? null : result(call));
   });
   const list = rows.length ? h("ol", { class: "lp-list" }, ...rows) : h("p", { class: "lp-none" }, "No call was made.");
   return column("calls", "System calls", h("span", { class: "lp-about" }, about), list);
@@ -34,7 +34,8 @@ export function callsColumn(step, open) {
 function result(call) {
   if (call.refused) return h("div", { class: "lp-result" }, h("strong", {}, "not made: "), call.refused);
   const value = h("code", {}, `= ${call.result}`);
-  const meaning = call.meaning ? h("span", { class: "lp-meaning" }, ` ${call.meaning}`) : null;
+  const words = call.expected ? `${call.meaning}, as expected` : call.meaning;
+  const meaning = call.meaning ? h("span", { class: "lp-meaning" }, ` ${words}`) : null;
   const time = h("span", { class: "lp-time" }, duration(call["µs"]));
   return h("div", { class: "lp-result" }, h("span", {}, value, meaning), time);
 }

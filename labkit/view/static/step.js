@@ -18,7 +18,7 @@ export function stepView({ step, way_back: wayBack, position }, openManual, copy
     wayBack ? h("p", { class: "lp-back-note" }, label, wayBack) : null,
     h("div", { class: "lp-about-step" }, h("span", {}, about), h("span", { class: "lp-pages" }, ...pages)),
     h("h4", {}, step.title),
-    step.what ? h("p", { class: "lp-why" }, h("strong", {}, `${step.what}. `), step.why === step.what ? "" : step.why) : null,
+    step.what ? why(step) : null,
     step.error ? errorView(step.error, "The kernel said no") : null,
     h("div", { class: "lp-columns" },
       callsColumn(step, openManual), shellColumn(step, copyLine), changesColumn(step)),
@@ -32,6 +32,13 @@ export function beforeView({ before }, open, openManual) {
   const head = h("summary", {}, h("span", { class: "lp-label" }, `Step ${before.number}`), `${before.title}: ${spoken(before)}`);
   const columns = [callsColumn(before, openManual), shellColumn(before, copyLine), changesColumn(before)];
   return [h("details", { class: "lp-before", open }, head, h("div", { class: "lp-columns" }, ...columns))];
+}
+
+/** What the step changes, and why it is taken; an explanation that an earlier step had is folded. */
+function why({ what, why, again }) {
+  const head = h("strong", {}, `${what}. `);
+  if (!again || !why || why === what) return h("p", { class: "lp-why" }, head, why === what ? "" : why);
+  return h("details", { class: "lp-why" }, h("summary", { title: "as for an earlier step: open to read it again" }, head), why);
 }
 
 /** An error as part of the lesson: what happened, why that usually is, where to look next. */
