@@ -53,7 +53,7 @@ class Running:
             os.set_blocking(fd, False)
             if fd not in known:
                 self._selector.register(fd, selectors.EVENT_READ, kind)
-        if self.channel and self.channel.sock not in known:
+        if self.channel and self.channel.sock.fileno() >= 0 and self.channel.sock not in known:
             self._selector.register(self.channel.sock, selectors.EVENT_READ, "wire")
 
     def fileno(self) -> int:
@@ -185,6 +185,21 @@ class Running:
         deadline = time.monotonic() + 1
         while not self.ended and (rest := deadline - time.monotonic()) > 0:
             self.pump(rest)
+        self.abandon()
+
+    def finish(self, deadline: float) -> None:
+        """Its lab host is gone, so everything that wrote into its pipes is: take what is left, and its end.
+
+        Whoever is waiting in `pump` just now does the same. After `deadline`, of time.monotonic(), it is given up.
+        """
+        if self.lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            try:
+                if not self.ended:
+                    self.watch()
+                while not self.ended and (rest := deadline - time.monotonic()) > 0:
+                    self.pump(rest)
+            finally:
+                self.lock.release()
         self.abandon()
 
     def abandon(self) -> None:

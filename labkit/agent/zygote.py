@@ -58,6 +58,10 @@ class Zygote(Actor):
 
     def take(self, message: wire.Message, fds: list[int]) -> Rows:
         status = message.get("status")
+        if "reap" in message:
+            self.reap_the_dead()
+            wire.send(self.sock, {"rows": [], "seq": message["seq"]})
+            return []
         if "define" in message:
             return self.define(message)
         if "use" in message:

@@ -16,6 +16,7 @@ from labkit.cgroups.rosetta import Rosetta, rosetta
 from labkit.cgroups.usage import Usage
 from labkit.container import cabling, holding, wiring
 from labkit.container.spec import Spec
+from labkit.errors import LabError
 from labkit.linux.constants import SIGKILL
 from labkit.network.traffic import Traffic
 from labkit.steps.backends.base import Ended, Start
@@ -163,12 +164,15 @@ class Container(Shown):
             self._engine.forget(self)
 
     def __str__(self) -> str:
-        state = "running" if self.returncode is None else f"ended with {self.returncode}"
-        lines = [f"container {self.name} ({self.spec.image}): {' '.join(self.argv)}: {state}"]
-        for line in self._read()[0].splitlines():
-            lines.append(f"  {line}")
-        for line in self._read()[1].splitlines():
-            lines.append(f"  ! {line}")
+        """Its state and its output; never an error: what cannot be asked, of a lab of another process, is said so."""
+        try:
+            state = "running" if self.running else f"ended with {self.returncode}"
+            (out, err), remark = self._read(), []
+        except LabError as fault:
+            state = "not known" if self.returncode is None else f"ended with {self.returncode}"
+            (out, err), remark = self._output, [f"  ({fault.message})"]
+        lines = [f"container {self.name} ({self.spec.image}): {' '.join(self.argv)}: {state}", *remark]
+        lines += [f"  {line}" for line in out.splitlines()] + [f"  ! {line}" for line in err.splitlines()]
         return "\n".join(lines)
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from labkit.cgroups.hold import Held
 from labkit.cgroups.limits import Limits
@@ -41,6 +43,7 @@ from labkit.steps.snapshot import Snapshot
 from labkit.steps.step import Step
 
 T = TypeVar("T")
+_KILLED = Ended(-9)  # with its lab host
 
 
 class Ground(Protocol):
@@ -66,15 +69,22 @@ class Engine:
     def __init__(self, lab: Ground) -> None:
         self.lab = lab
         self.containers: dict[str, Container] = {}
+        self._handles: WeakValueDictionary[str, Container] = WeakValueDictionary()  # and of what was started in them
         self.sampler, self.beside = Sampler(), Sampler()  # of containers, and of the machine
         self._numbers = itertools.count(1)
 
-    def reset(self) -> None:
-        """All of them are gone with their lab host."""
+    def stop_watching(self) -> None:
+        """Their lab host is about to go: end what watches them."""
         self.sampler.end()
         self.beside.end()
-        for container in list(self.containers.values()):
-            container._ended(Ended(-9))
+
+    def reset(self, ends: Mapping[str, Ended]) -> None:
+        """All of them are gone with their lab host; `ends` is what is known of how each ended."""
+        for handle in list(self._handles.values()):
+            if handle.returncode is None:
+                with suppress(StepError):  # of one that never became its program: told to those who started it
+                    self._settle(handle, ends.get(handle.name, _KILLED))
+        self._handles.clear()
         self.containers.clear()
         self._numbers = itertools.count(1)
 
@@ -193,7 +203,9 @@ class Engine:
         except CallFailed as failed:
             raise unstarted.error(start.name, failed.part, failed.rows) from failed
         self.lab.naming.spawned("host", pid, start.name)
-        return Container(self, replace(start, stdin=None), spec_, pid, argv, image)
+        handle = Container(self, replace(start, stdin=None), spec_, pid, argv, image)
+        self._handles[start.name] = handle
+        return handle
 
     def _finish(self, container: Container, detach: bool) -> Container:
         if not detach:
@@ -222,7 +234,7 @@ class Engine:
 
     def _gone(self, container: Container) -> bool:
         if container._generation != self.lab.generation:
-            container._ended(Ended(-9))
+            container._ended(_KILLED)
             return True
         self.lab.check_open()
         return False

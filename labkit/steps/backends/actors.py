@@ -17,6 +17,8 @@ from labkit.errors import ActorDied, HostDied, StepError
 from labkit.linux.calls import Intent
 from labkit.steps.backends.base import Part, Row
 
+_SETTLING = 0.25  # seconds that the zygote has for it
+
 
 class Actors:
     """The actors of one lab host; `host` is always one of them."""
@@ -35,6 +37,20 @@ class Actors:
         for each in gone:
             if channel := self.channels.pop(each, None):
                 channel.close()
+
+    def settle(self) -> None:
+        """Have the zygote reap every child that has ended by now, so that their ends are told.
+
+        Errors are ignored here, and so is a zygote that is busy, stopped or frozen: it is about to be killed.
+        """
+        channel = self.channels.get("host")
+        if channel is None or not channel.lock.acquire(timeout=_SETTLING):
+            return
+        try:
+            with contextlib.suppress(wire.Closed, Stuck, OSError, ValueError):
+                channel.receive(channel.send({"reap": True}), _SETTLING)
+        finally:
+            channel.lock.release()
 
     def take(self, part: Part) -> list[Row]:
         """As `Backend.take`."""

@@ -106,7 +106,13 @@ class Backend(Protocol):
         """What the machine below says to a question of `labkit.linux.machine`, about these processes (name: pid)."""
 
     def renew(self) -> Facts:
-        """A fresh lab host; whatever ran in the old one is gone."""
+        """A fresh lab host; whatever ran in the old one is gone: `ends` tells how it ended."""
+
+    def ends(self) -> Mapping[str, Ended]:
+        """How the programs of the lab host before this one ended, or of the last one after `close`: by name.
+
+        Only those that nobody has forgotten before. What ran until the lab host went has the code -9.
+        """
 
     def find(self, image: str) -> str:
         """The directory of an image by name, or of a path, on the real machine. Raises ImageError."""
@@ -160,4 +166,4 @@ class Backend(Protocol):
         """Send it a signal."""
 
     def close(self) -> None:
-        """Leave nothing behind. Safe to call twice."""
+        """Leave nothing behind; `ends` then tells how the programs ended. Safe to call twice."""

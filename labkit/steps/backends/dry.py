@@ -30,6 +30,9 @@ class Dry:
     def renew(self) -> Facts:
         return {}
 
+    def ends(self) -> Mapping[str, Ended]:
+        return {}
+
     def find(self, image: str) -> str:
         return image
 

@@ -45,15 +45,21 @@ class Live:
 
     def renew(self) -> Facts:
         with self._lock:
-            self._let_go()
-            reply, fds = self.client.ask("host")
+            self._settle()
+            reply, fds = self.client.ask("host")  # the old one is gone when this returns
+            self.programs.finish()
+            self.actors.let_go()
             self.actors.begin(Channel(socket.socket(fileno=fds.pop())))
             self.info |= reply
             return reply
 
-    def _let_go(self) -> None:
-        self.programs.let_go()
-        self.actors.let_go()
+    def ends(self) -> Mapping[str, Ended]:
+        return self.programs.ends
+
+    def _settle(self) -> None:
+        """Before the lab host is killed: the end of each program that has ended by itself is to be known."""
+        if self.programs.any_running():
+            self.actors.settle()
 
     def find(self, image: str) -> str:
         return self.images.find(image)
@@ -157,6 +163,10 @@ class Live:
 
     def close(self) -> None:
         with self._lock:
+            self._settle()
             self.programs.close()
-            self._let_go()
-            self.client.close()
+            try:
+                self.client.close()
+            finally:
+                self.programs.finish()
+                self.actors.let_go()

@@ -19,6 +19,8 @@ from labkit.linux.constants import EACCES, ENOENT, ENOTDIR
 from labkit.steps.backends.actors import Actors, greet, packed
 from labkit.steps.backends.base import CallFailed, Ended, Part, Row, Start
 
+_PATIENCE = 1.0  # seconds for the pipes of a lab host to close that is gone: they do so at once
+
 
 class Programs:
     """The programs of one lab host."""
@@ -26,14 +28,22 @@ class Programs:
     def __init__(self, actors: Actors) -> None:
         self.actors = actors
         self.running: dict[str, Running] = {}
+        self.ends: dict[str, Ended] = {}  # of those of the lab host that went last
         self._leaders: dict[str, int] = {}
         self._templates: dict[int, tuple[int, tuple[Part, ...]]] = {}
         self._pump: Pump | None = None
 
-    def let_go(self) -> None:
-        """All of them are gone with their lab host."""
-        for running in self.running.values():
-            running.abandon()
+    def any_running(self) -> bool:
+        """Whether there is one whose end is not known."""
+        return any(not running.ended for running in self.running.values())
+
+    def finish(self) -> None:
+        """All of them are gone with their lab host: take what they left in their pipes, and note how each ended."""
+        deadline = time.monotonic() + _PATIENCE
+        self.ends = {}
+        for name, running in list(self.running.items()):
+            running.finish(deadline)
+            self.ends[name] = _ended(running)
         self.running.clear()
         for leader in self._leaders.values():
             os.close(leader)
@@ -156,7 +166,9 @@ class Programs:
 
     def wait(self, name: str, timeout: float | None) -> Ended | None:
         """As `Backend.wait`."""
-        running = self.running[name]
+        running = self.running.get(name)
+        if running is None:  # its lab host went while somebody was interrupted who would have told its handle
+            return self.ends.get(name, Ended(-9))
         deadline = None if timeout is None else time.monotonic() + timeout
         try:
             while not running.ended:
@@ -188,7 +200,10 @@ class Programs:
 
     def logs(self, name: str) -> tuple[bytes, bytes]:
         """As `Backend.logs`."""
-        running = self.running[name]
+        running = self.running.get(name)
+        if running is None:
+            end = self.ends.get(name, Ended(-9))
+            return end.stdout, end.stderr
         running.pump(0)
         return bytes(running.text["stdout"]), bytes(running.text["stderr"])
 

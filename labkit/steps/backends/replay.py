@@ -39,6 +39,7 @@ class Replay:
         self.tape = tape
         self.because = because  # why it is not live
         self.visit = Visit(tape)
+        self._ends: Mapping[str, Ended] = {}
 
     @classmethod
     def of(cls, lesson: str, because: str = "") -> Replay:
@@ -95,8 +96,17 @@ class Replay:
         return found
 
     def renew(self) -> Facts:
+        self._find_ends()
         self.visit = Visit(self.tape)
         return {}
+
+    def ends(self) -> Mapping[str, Ended]:
+        return self._ends
+
+    def _find_ends(self) -> None:
+        """Those that were recorded here; where the lab host ended elsewhere in the recording, none."""
+        kept = self._answer("ends") if self.visit.knows("ends") else {}
+        self._ends = {name: ended for name, each in kept.items() if (ended := _ended_from_json(each))}
 
     def find(self, image: str) -> str:
         if not self._always(f"find {image}"):
@@ -175,6 +185,7 @@ class Replay:
         self._answer("signalled", f"signal {number} to {name}")
 
     def close(self) -> None:
+        self._find_ends()
         self.visit.did("close")
 
 
