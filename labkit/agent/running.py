@@ -11,6 +11,7 @@ See: poll(2), pipe(7).
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import selectors
 import threading
@@ -38,6 +39,9 @@ class Running:
         self._input_ended = False
         self.failed: list[list[Any]] | None = None
         self.code: int | None = None
+        self.counters: dict[str, str] = {}  # what the files that count what it uses said last, where it has its own
+        self.counters_before: dict[str, str] = {}  # and first, where it has them together with others
+        self._status = b""
         # No Events: one that is interrupted (a cell is) while it is being set stays locked for ever.
         self.started = False  # the wire has closed or reported: exec is done, or never will be
         self.ended = False
@@ -145,12 +149,14 @@ class Running:
             if kind == "status" and self.code is None:
                 self.code = -9  # the lab host died before it could tell: SIGKILL, as for everything in it
         elif kind == "status":
-            code, _, left = data.partition(b" ")
-            self.code = int(code)
+            self._status += data
+            if not self._status.endswith(b"\n"):
+                return
+            self.code, left, self.counters, self.counters_before = json.loads(self._status)
             self._close(fd)
             self._drain()
             if left:  # by what was to be cleared after it
-                self.text["stderr"] += b"labkit: " + left + b"\n"
+                self.text["stderr"] += f"labkit: {left}\n".encode()
         else:
             self._keep(kind, data)
 

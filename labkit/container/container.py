@@ -8,9 +8,10 @@ found, 126 not executable, 128+n ended by signal n.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from labkit.cgroups import sizes
 from labkit.cgroups.limits import Limits
 from labkit.cgroups.rosetta import Rosetta, rosetta
 from labkit.cgroups.usage import Usage
@@ -34,6 +35,9 @@ class Container(Shown):
     def __init__(self, engine: Engine, start: Start, spec: Spec, pid: int, argv: Sequence[str], image: str) -> None:
         self.name, self.spec, self.pid, self.argv, self.image = start.name, spec, pid, tuple(argv), image
         self.returncode: int | None = None
+        #: whether, while it ran, the OOM killer killed a process in its cgroup; known of those started with limits=
+        self.oom_killed = False
+        self.inside: Container | None = None  # of a process that was started later: the container that it runs in
         self.cable: wiring.Cable | None = None
         self.start = start
         self.numbers = itertools.count(1)  # of the processes that are started in it later
@@ -41,6 +45,8 @@ class Container(Shown):
         self._output: tuple[str, str] = ("", "")
         self._machine_pid: int | None = None  # found when it is asked for
         self._generation = engine.lab.generation
+        self._killed_here = False
+        self._last: Usage | None = None  # of those started with limits=, what they had used at their end
         self._limits: Limits | None = None  # set by the engine where it was started with some
 
     @property
@@ -71,6 +77,7 @@ class Container(Shown):
     def kill(self, signal: int = SIGKILL) -> None:
         """Send `signal` to its first process. One that has ended is not an error."""
         if self.returncode is None:
+            self._killed_here |= signal == SIGKILL
             self._engine.kill(self, signal)
 
     def exec(
@@ -93,7 +100,10 @@ class Container(Shown):
         return self._engine.facts(self, probes or PROBES)
 
     def usage(self) -> Usage:
-        """What it has used until now: CPU seconds, bytes, counts. Raises HostDied when it has ended."""
+        """What it has used until now, or had used at its end: CPU seconds, bytes, counts.
+
+        Raises HostDied when it has ended and was started without ``limits=``, or ended with its lab.
+        """
         return self._engine.usage(self)
 
     def watch(self, *, hz: float = 10) -> Watch:
@@ -151,6 +161,10 @@ class Container(Shown):
 
     # for the engine
 
+    def at_end(self) -> Usage | None:
+        """What it had used at its end; None while it runs, or where that was not counted."""
+        return self._last
+
     def _read(self) -> tuple[str, str]:
         if self.returncode is None:
             self._output = self._engine.output(self)
@@ -161,19 +175,35 @@ class Container(Shown):
             self._output = (_text(ended.stdout), _text(ended.stderr) + said)
             status = ended.code if code is None else code
             self.returncode = 137 if status is None else status if status >= 0 else 128 - status
+            self.oom_killed = _kills(ended.counters) > _kills(ended.before)
+            self._last = Usage.parse(ended.counters) if ended.counters and not self.start.shared else None
             self._engine.forget(self)
+
+    def _end(self) -> str:
+        """How it ended, in words."""
+        if not self.oom_killed:
+            return f"ended with {self.returncode}"
+        limits = (self.inside or self)._limits
+        where = f": memory.max {sizes.shown(limits.memory)}" if limits and limits.memory is not None else ""
+        itself = self.returncode == 128 + SIGKILL and not self._killed_here
+        what = "killed by the OOM killer" if itself else "the OOM killer killed a process in it"
+        return f"ended with {self.returncode} ({what}{where})"
 
     def __str__(self) -> str:
         """Its state and its output; never an error: what cannot be asked, of a lab of another process, is said so."""
         try:
-            state = "running" if self.running else f"ended with {self.returncode}"
+            state = "running" if self.running else self._end()
             (out, err), remark = self._read(), []
         except LabError as fault:
-            state = "not known" if self.returncode is None else f"ended with {self.returncode}"
+            state = "not known" if self.returncode is None else self._end()
             (out, err), remark = self._output, [f"  ({fault.message})"]
         lines = [f"container {self.name} ({self.spec.image}): {' '.join(self.argv)}: {state}", *remark]
         lines += [f"  {line}" for line in out.splitlines()] + [f"  ! {line}" for line in err.splitlines()]
         return "\n".join(lines)
+
+
+def _kills(counters: Mapping[str, str]) -> int:
+    return Usage.parse(counters).events.get("oom_kill", 0)
 
 
 def _text(data: bytes) -> str:

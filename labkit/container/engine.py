@@ -146,7 +146,10 @@ class Engine:
         self.lab.image(image)
         self.lab.trees(spec_.hold)
         given = typed_of(stdin, at_end=not detach) if tty else input_of(stdin)
-        start = Start(spec_.name, spec.template(spec_), spec.HOLE, given, tty, clear=spec.remains(spec_))
+        start = Start(
+            spec_.name, spec.template(spec_), spec.HOLE, given, tty, clear=spec.remains(spec_),
+            counters=spec_.hold.counters(spec_.name),
+        )  # fmt: skip
         container = self._start(start, spec_, spec_.argv, image)
         container._limits = limits
         self.containers[spec_.name] = container
@@ -164,8 +167,11 @@ class Engine:
     ) -> Container:
         """One more process in a running container; as its user and in its directory, if not told otherwise."""
         plan, name, words = self._join(target, argv, user, workdir)
-        start = Start(name, plan.parts(), stdin=input_of(stdin))
-        return self._finish(self._start(start, target.spec, words, target.image), detach)
+        kills = target.spec.hold.kills(target.spec.name)
+        start = Start(name, plan.parts(), stdin=input_of(stdin), counters=kills, shared=True)
+        process = self._start(start, target.spec, words, target.image)
+        process.inside = target
+        return self._finish(process, detach)
 
     def terminal(self, target: Container, argv: Sequence[str] | str = ("sh",)) -> Terminal:
         """A program with a terminal of its own in a running container."""
@@ -279,9 +285,16 @@ class Engine:
         return looking.facts_of(container.name, shot, probes)
 
     def usage(self, container: Container) -> Usage:
-        """The counters of the container's cgroup at this moment."""
+        """The counters of the container's cgroup at this moment, or at its end."""
+        if last := container.at_end():
+            return last
         name = container.name
-        texts = self.counted(container, lambda pid: self.lab.backend.machine("counters", {name: pid})[name])
+        try:
+            texts = self.counted(container, lambda pid: self.lab.backend.machine("counters", {name: pid})[name])
+        except HostDied:
+            if last := container.at_end():  # it has ended since
+                return last
+            raise
         return Usage.parse(texts)
 
     def counted(self, container: Container, ask: Callable[[int], T]) -> T:
@@ -299,7 +312,11 @@ class Engine:
                     return found
         except (LookupError, ProcessLookupError):  # its cgroup is gone, or it is
             pass
-        raise HostDied(f"container {container.name} has ended, and its counters with it", look="lab.run(...) again")
+        raise HostDied(
+            f"container {container.name} has ended, and its counters with it",
+            likely="the last counters are kept of a container that was started with limits=",
+            look="lab.run(..., limits=Limits()) again",
+        )
 
     def shell_command(self, container: Container) -> str:
         """The line that opens a shell in it from any terminal."""

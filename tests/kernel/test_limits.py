@@ -100,6 +100,42 @@ def test_memory_max_kills_inside_only(lab: Lab) -> None:
         assert neighbour.running and not neighbour.usage().events.get("oom_kill")
 
 
+def test_whom_the_oom_killer_ended_is_told_and_its_last_counters_are_kept(lab: Lab) -> None:
+    victim = lab.run("busybox", ["sh", "-c", GROWING], limits=Limits(memory="16M", swap=0))
+    lab.reset()
+    assert victim.oom_killed
+    assert str(victim).splitlines()[0].endswith("ended with 137 (killed by the OOM killer: memory.max 16 MiB)")
+    assert victim.usage().events["oom_kill"] == 1
+    assert 14 << 20 < (victim.usage().memory_peak or 0) <= 16 << 20
+    assert victim.usage().cpu
+
+
+def test_a_process_that_is_killed_beside_the_containers_own_is_told_of_both(lab: Lab) -> None:
+    script = f"sh -c '{GROWING}'; echo $?"
+    parent = lab.run("busybox", ["sh", "-c", script], limits=Limits(memory="16M", swap=0))
+    assert (parent.oom_killed, parent.stdout) == (True, "137\n")
+    assert "ended with 0 (the OOM killer killed a process in it: memory.max 16 MiB)" in str(parent)
+    with running(lab, Limits(memory="16M", swap=0), argv=["sleep", "100"]) as (container,):
+        assert not container.exec(["true"]).oom_killed
+        joined = container.exec(["sh", "-c", GROWING])
+        assert (joined.returncode, joined.oom_killed) == (137, True)
+        assert "ended with 137 (killed by the OOM killer: memory.max 16 MiB)" in str(joined)
+        assert not container.exec(["true"]).oom_killed, "what was killed before is not its own"
+        container.kill()
+        container.wait()
+        assert "ended with 137 (the OOM killer killed a process in it" in str(container), "this 137 is ours"
+
+
+def test_a_container_that_ends_by_itself_keeps_its_last_counters(lab: Lab) -> None:
+    done = lab.run("busybox", ["sh", "-c", "i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done"], limits=Limits())
+    usage = done.usage()
+    assert not done.oom_killed
+    assert usage.cpu and usage.memory_peak and usage.processes == 0
+    lab.close()
+    assert done.usage() == usage
+    assert str(done).endswith("ended with 0")
+
+
 def test_the_next_fork_is_refused_and_counted(lab: Lab) -> None:
     script = "for i in 1 2 3 4 5 6 7 8 9; do sleep 60 & done; wait"
     with running(lab, Limits(pids=5), argv=["sleep", "100"]) as (container,):

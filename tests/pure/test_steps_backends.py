@@ -135,7 +135,8 @@ def test_each_fresh_host_has_answers_of_its_own(recorded: Record) -> None:
 
 
 def test_how_programs_ended_with_their_lab_host_is_recorded_with_it(recorded: Record) -> None:
-    first, last = {"c1": Ended(3, b"r\n"), "c2": Ended(-9, b"going\n", b"\xff")}, {"c1": Ended(-9)}
+    counted = Ended(-9, b"going\n", b"\xff", None, {"memory.events": "oom_kill 2"}, {"memory.events": "oom_kill 1"})
+    first, last = {"c1": Ended(3, b"r\n"), "c2": counted}, {"c1": Ended(-9)}
 
     def act(lab: Any) -> None:
         lab.below.ended = first

@@ -37,6 +37,7 @@ class Start:
     With `tty` its streams are one terminal, whose other end is read here, or given away with
     `open_terminal`. With a `hole` the `template` is shared by many: the hole stands for the name in it.
     `clear` names what is to be removed when it has ended: ``{"cgroups": [...], "trees": [...]}``.
+    `counters` are the files (name, path in the lab host) to be read before that; with `shared` others count there, too.
     """
 
     name: str
@@ -46,6 +47,8 @@ class Start:
     tty: bool = False
     open_terminal: bool = False
     clear: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    counters: tuple[tuple[str, str], ...] = ()
+    shared: bool = False
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -62,12 +65,17 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a program ended. `code` as `subprocess` has it: negative for a signal; None if it could not be started."""
+    """How a program ended. `code` as `subprocess` has it: negative for a signal; None if it could not be started.
+
+    `counters` is what the files of `Start.counters` said at its end, and `before` what they said at its start.
+    """
 
     code: int | None
     stdout: bytes = b""
     stderr: bytes = b""
     failed: tuple[int, Row] | None = None  # index of the call in its own part, and its row
+    counters: Mapping[str, str] = field(default_factory=dict)
+    before: Mapping[str, str] = field(default_factory=dict)
 
 
 class CallFailed(Exception):

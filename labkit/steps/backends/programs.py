@@ -122,14 +122,14 @@ class Programs:
                     message["then"] = packed(parts[index].intents)
                     index += 1
                 if part.who == "host":
-                    message["status"] = 3
+                    message |= {"status": 3, **_counting(start)}
                 status = os.dup(fds[3])
                 rows = self.actors.exchange(part, message, wire.take(fds, [0] * 5))
                 pid = next(
                     (row[0] for i, row in zip(part.intents, rows, strict=False) if i.name == "clone3" and row[0] > 0), 0
                 )
                 if pid and part.who != "host":
-                    adopt: wire.Message = {"adopt": [start.name, pid], "status": 0, "clear": clear}
+                    adopt = {"adopt": [start.name, pid], "status": 0, "clear": clear, **_counting(start)}
                     self.actors.exchange(Part("host", ()), adopt, wire.Owned([status]))
                 else:
                     os.close(status)
@@ -155,7 +155,7 @@ class Programs:
     def _use(self, number: int, start: Start, running: Running, fds: list[int]) -> int:
         """One message, one answer: when it comes the process has become its program, or has failed to."""
         clear = {kind: list(paths) for kind, paths in start.clear.items()}
-        message: wire.Message = {"use": number, "name": start.name, "status": 3, "clear": clear}
+        message = {"use": number, "name": start.name, "status": 3, "clear": clear, **_counting(start)}
         rows = self.actors.exchange(Part("host", ()), message, wire.take(fds, [0] * 4), meanwhile=running.watch)
         first = start.template[0]
         if rows[-1][1] and rows[-1][1] not in first.intents[len(rows) - 1].tolerate:
@@ -223,7 +223,13 @@ def _ended(running: Running) -> Ended:
     if running.failed is not None:
         index = _telling(running.failed)
         failed = (index, running.failed[index])
-    return Ended(running.code, bytes(running.text["stdout"]), bytes(running.text["stderr"]), failed)
+    out, err = bytes(running.text["stdout"]), bytes(running.text["stderr"])
+    return Ended(running.code, out, err, failed, running.counters, running.counters_before)
+
+
+def _counting(start: Start) -> wire.Message:
+    """What the zygote reads at its end, and where others share the files, at its start."""
+    return {"count": [list(each) for each in start.counters], "shared": start.shared} if start.counters else {}
 
 
 def _telling(rows: list[Row]) -> int:

@@ -193,4 +193,5 @@ def _to_text(data: bytes) -> str:
 def _ended_to_json(ended: Ended | None) -> Any:
     if ended is None:
         return None
-    return [ended.code, _to_text(ended.stdout), _to_text(ended.stderr), ended.failed]
+    kept = [ended.code, _to_text(ended.stdout), _to_text(ended.stderr), ended.failed]
+    return [*kept, dict(ended.counters), dict(ended.before)] if ended.counters else kept

@@ -196,5 +196,5 @@ def _to_bytes(text: str) -> bytes:
 def _ended_from_json(kept: Any) -> Ended | None:
     if kept is None:
         return None
-    code, out, err, failed = kept
-    return Ended(code, _to_bytes(out), _to_bytes(err), tuple(failed) if failed else None)
+    code, out, err, failed, *counted = kept
+    return Ended(code, _to_bytes(out), _to_bytes(err), tuple(failed) if failed else None, *counted)
