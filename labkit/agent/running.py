@@ -64,11 +64,11 @@ class Running:
         """The selector's own descriptor: readable when there is something to pump."""
         return self._selector.fileno()
 
-    def pump(self, timeout: float | None) -> None:
-        """Move what is there, waiting at most `timeout` seconds for it."""
+    def pump(self, timeout: float | None) -> bool:
+        """Move what is there, waiting at most `timeout` seconds for it. Whether there was something."""
         with self.lock:
             if self.ended:
-                return
+                return True
             ready = self._selector.select(self._patience(timeout))
             if not ready and timeout != 0:
                 self._end_again()
@@ -83,6 +83,7 @@ class Running:
             if not self._open and self.started:
                 self.ended = True  # first: who is interrupted in between must not come back to a closed selector
                 self._selector.close()
+            return bool(ready)
 
     def pump_if_free(self) -> None:
         """As `pump`, without waiting; nothing if somebody is at it: who waits for this one must not stop the others."""

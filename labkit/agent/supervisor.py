@@ -124,6 +124,7 @@ class Supervisor:
             return
         gone, self.host = self.host, None
         os.kill(gone.pid, signal.SIGKILL)  # our child and not yet reaped: the number is still its own
+        self.trees.thaw()
         os.waitpid(gone.pid, 0)  # a pid namespace's init becomes waitable when all others in it have gone
         self.waiting.unregister(gone.sock)
         gone.sock.close()

@@ -15,7 +15,7 @@ from labkit.cgroups import sizes
 from labkit.cgroups.limits import Limits
 from labkit.cgroups.rosetta import Rosetta, rosetta
 from labkit.cgroups.usage import Usage
-from labkit.container import cabling, holding, wiring
+from labkit.container import cabling, entering, holding, wiring
 from labkit.container.spec import Spec
 from labkit.errors import LabError
 from labkit.linux.constants import SIGKILL
@@ -27,6 +27,9 @@ from labkit.steps.fact import PROBES, Fact
 if TYPE_CHECKING:
     from labkit.container.engine import Engine
     from labkit.container.watching import Watch
+
+
+_MOMENT = 0.5  # seconds for one that was killed to go
 
 
 class Container(Shown):
@@ -69,7 +72,14 @@ class Container(Shown):
         return self.returncode is None and self.wait(0) is None
 
     def wait(self, timeout: float | None = None) -> int | None:
-        """Its exit code, or None if it still runs after `timeout` seconds (None: wait as long as it takes)."""
+        """Its exit code, or None if it still runs after `timeout` seconds (None: wait as long as it takes).
+
+        Raises SpecError where that would be for ever, as it is frozen.
+        """
+        if timeout is None and self.wait(_MOMENT) is None:
+            fault = entering.frozen(self._engine, self, "it comes to no end")
+            if fault is not None:
+                raise fault
         if self.returncode is None:
             self._ended(self._engine.wait(self, timeout))
         return self.returncode
@@ -160,6 +170,10 @@ class Container(Shown):
         return self._engine.shell_command(self)
 
     # for the engine
+
+    def most_processes(self) -> int | None:
+        """How many processes and threads it may have, as it was told by ``limits=``."""
+        return self._limits.pids if self._limits else None
 
     def at_end(self) -> Usage | None:
         """What it had used at its end; None while it runs, or where that was not counted."""

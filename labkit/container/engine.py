@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 from labkit.cgroups.hold import Held
 from labkit.cgroups.limits import Limits
 from labkit.cgroups.usage import Usage
-from labkit.container import joining, looking, spec, unstarted
+from labkit.container import entering, joining, looking, spec, unstarted
 from labkit.container.arguments import (
     argv_of,
     environment_of,
@@ -169,16 +169,23 @@ class Engine:
         plan, name, words = self._join(target, argv, user, workdir)
         kills = target.spec.hold.kills(target.spec.name)
         start = Start(name, plan.parts(), stdin=input_of(stdin), counters=kills, shared=True)
-        process = self._start(start, target.spec, words, target.image)
-        process.inside = target
-        return self._finish(process, detach)
+        return self._enter(target, start, words, detach)
 
     def terminal(self, target: Container, argv: Sequence[str] | str = ("sh",)) -> Terminal:
         """A program with a terminal of its own in a running container."""
         plan, name, words = self._join(target, argv, tty=True)
         start = Start(name, plan.parts(), tty=True, open_terminal=True)
-        process = self._finish(self._start(start, target.spec, words, target.image), detach=True)
+        process = self._enter(target, start, words, detach=True)
         return Terminal(self.lab.backend.terminal(name), process)
+
+    def _enter(self, target: Container, start: Start, words: tuple[str, ...], detach: bool) -> Container:
+        """Start one more process in `target`."""
+        try:
+            process = self._start(start, target.spec, words, target.image)
+            process.inside = target
+            return self._finish(process, detach)
+        except StepError as fault:
+            raise entering.explain(self, target, fault) from fault
 
     def _join(
         self,
@@ -190,11 +197,7 @@ class Engine:
     ) -> tuple[Plan, str, tuple[str, ...]]:
         """The plan for one more process in `target`, the process's name, and its words."""
         self.lab.check_open()
-        if not target.running:
-            raise SpecError(
-                f"container {target.name} has ended with {target.returncode}: nothing can be started in it",
-                likely="its program has come to its end", look="print(container.logs())",
-            )  # fmt: skip
+        entering.check(self, target)
         words = argv_of(argv)
         who = target.spec.user if user is None else self._user(user, target.image)
         self.lab.lacking.check_user(who, target.spec.namespaces)
@@ -215,7 +218,7 @@ class Engine:
 
     def _finish(self, container: Container, detach: bool) -> Container:
         if not detach:
-            container.wait()
+            container._ended(self.wait(container, None))
             return container
         ended = self.lab.backend.started(container.name)
         if ended is not None:

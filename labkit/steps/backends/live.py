@@ -49,7 +49,8 @@ class Live:
             reply, fds = self.client.ask("host")  # the old one is gone when this returns
             self.programs.finish()
             self.actors.let_go()
-            self.actors.begin(Channel(socket.socket(fileno=fds.pop())))
+            cgroup = f"{self.info['cgroup']}/h{reply['generation']}" if self.info["cgroup"] else ""
+            self.actors.begin(Channel(socket.socket(fileno=fds.pop())), cgroup)
             self.info |= reply
             return reply
 
@@ -143,6 +144,9 @@ class Live:
 
     def wait(self, name: str, timeout: float | None = None) -> Ended | None:
         return self.programs.wait(name, timeout)
+
+    def frozen(self, name: str) -> tuple[str, str] | None:
+        return self.actors.silence.frozen(name)
 
     def logs(self, name: str) -> tuple[bytes, bytes]:
         return self.programs.logs(name)

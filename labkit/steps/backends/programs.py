@@ -7,6 +7,7 @@ actors they belong to, and the program's own process says on a wire of its own h
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import termios
@@ -15,10 +16,13 @@ import time
 from labkit.agent import wire
 from labkit.agent.client import Channel
 from labkit.agent.running import Pump, Running
-from labkit.linux.constants import EACCES, ENOENT, ENOTDIR
-from labkit.steps.backends.actors import Actors, greet, packed
+from labkit.errors import LabError, StepError
+from labkit.linux.calls import Pid, kill
+from labkit.linux.constants import EACCES, ENOENT, ENOTDIR, SIGKILL
+from labkit.steps.backends.actors import Actors, packed
 from labkit.steps.backends.base import CallFailed, Ended, Part, Row, Start
 
+_SLICE = 0.5  # seconds of silence after which one asks what keeps a process from becoming its program
 _PATIENCE = 1.0  # seconds for the pipes of a lab host to close that is gone: they do so at once
 
 
@@ -108,11 +112,12 @@ class Programs:
             part = parts[index]
             index += 1
             if part.who == program:
-                channel.send({"calls": packed(part.intents), "quiet": True})
+                with contextlib.suppress(wire.Closed):  # killed already: its end tells that
+                    channel.send({"calls": packed(part.intents), "quiet": True})
                 continue
             if program in part.children and program != start.name:
                 rows = self.actors.exchange(part, {"wire": 0}, wire.take(fds, [0]))
-                greet(channel)
+                self.actors.greet(channel, program)
             elif start.name not in part.children:
                 rows = self.actors.take(part)
                 helpers += part.children
@@ -128,6 +133,7 @@ class Programs:
                 pid = next(
                     (row[0] for i, row in zip(part.intents, rows, strict=False) if i.name == "clone3" and row[0] > 0), 0
                 )
+                self.actors.silence.spawned("host", pid, start.name)
                 if pid and part.who != "host":
                     adopt = {"adopt": [start.name, pid], "status": 0, "clear": clear, **_counting(start)}
                     self.actors.exchange(Part("host", ()), adopt, wire.Owned([status]))
@@ -162,6 +168,7 @@ class Programs:
             raise CallFailed(start.parts[0], rows)
         pid, _, _, failed = next(row for i, row in zip(first.intents, rows, strict=False) if i.name == "clone3")
         running.became(failed)
+        self.actors.silence.spawned("host", pid, start.name)
         return int(pid)
 
     def wait(self, name: str, timeout: float | None) -> Ended | None:
@@ -173,7 +180,7 @@ class Programs:
         try:
             while not running.ended:
                 rest = None if deadline is None else max(0.0, deadline - time.monotonic())
-                running.pump(rest)
+                self._pump_once(running, rest)
                 if rest == 0:
                     break
         finally:
@@ -187,11 +194,32 @@ class Programs:
         """Wait until `name` has become its program; its end if that is over already, or never came to be."""
         running = self.running[name]
         while not running.started or (running.failed is not None and not running.ended):
-            running.pump(None)
+            self._pump_once(running, None)
         if not running.ended:
             self._background(running)
             return None
         return _ended(running)
+
+    def _pump_once(self, running: Running, rest: float | None) -> None:
+        """As `Running.pump`; but one that comes to nothing before the program is there is to say why: StepError."""
+        if running.started:
+            running.pump(rest)
+            return
+        heard = running.pump(_SLICE if rest is None else min(rest, _SLICE))
+        if not heard and rest != 0 and not running.started:
+            self._check(running)
+
+    def _check(self, running: Running) -> None:
+        """Raises StepError where the process that should become the program is frozen or stopped; it is killed then."""
+        try:
+            self.actors.silence.check(running.name)
+        except StepError:
+            kill_it = Part("host", (kill(Pid(running.name), SIGKILL),))
+            with contextlib.suppress(LabError):  # it may have gone meanwhile
+                self.actors.exchange(kill_it, {})
+            del self.running[running.name]
+            running.call_off()
+            raise
 
     def _background(self, running: Running) -> None:
         if self._pump is None:

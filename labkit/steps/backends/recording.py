@@ -135,6 +135,11 @@ class Recording:
     def wait(self, name: str, timeout: float | None = None) -> Ended | None:
         return self._kept(f"wait {name}", lambda: self.below.wait(name, timeout), _ended_to_json)
 
+    def frozen(self, name: str) -> tuple[str, str] | None:
+        if found := self.below.frozen(name):
+            self.visit.keep(f"frozen {name}", found)
+        return found
+
     def logs(self, name: str) -> tuple[bytes, bytes]:
         return self._kept(f"logs {name}", lambda: self.below.logs(name), lambda logs: [_to_text(each) for each in logs])
 

@@ -166,6 +166,10 @@ class Replay:
         what = f"wait {name}"
         return _ended_from_json(self._answer(what)) if self.visit.knows(what) else None
 
+    def frozen(self, name: str) -> tuple[str, str] | None:
+        what = f"frozen {name}"
+        return tuple(self._answer(what)) if self.visit.knows(what) else None
+
     def logs(self, name: str) -> tuple[bytes, bytes]:
         what = f"logs {name}"
         out, err = self._answer(what) if self.visit.knows(what) else ("", "")
