@@ -101,6 +101,11 @@ class Held:
         for tree in self.trees:
             yield EnterCgroup(who=who, path=f"{ROOT_V1}/{tree}/{name}")
 
+    def moving(self, name: str, process: str) -> Iterator[Step]:
+        """The steps by which the lab host moves `process` into those of version 1."""
+        for tree in self.trees:
+            yield EnterCgroup(path=f"{ROOT_V1}/{tree}/{name}", process=process)
+
     def paths(self, name: str) -> list[str]:
         """Its cgroups, that of version 2 first: who kills there leaves the others empty."""
         return [f"{ROOT}/{name}", *(f"{ROOT_V1}/{tree}/{name}" for tree in self.trees)]

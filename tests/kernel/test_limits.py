@@ -20,6 +20,7 @@ from own_cgroups import outweigh
 from labkit import Lab
 from labkit.cgroups import Limits
 from labkit.container.container import Container
+from labkit.container.spec import NAMESPACES
 from labkit.errors import HostDied, SpecError, StepError
 from labkit.linux import hierarchies
 
@@ -144,6 +145,37 @@ def test_the_next_fork_is_refused_and_counted(lab: Lab) -> None:
         usage = container.usage()
     assert usage.processes is not None and usage.processes <= 5
     assert usage.refused
+
+
+@pytest.mark.parametrize("kinds", [NAMESPACES, (*NAMESPACES, "user"), ("mnt", "uts")], ids=",".join)
+def test_one_more_process_takes_one_place_and_no_helper_of_ours_another(lab: Lab, kinds: tuple[str, ...]) -> None:
+    if "user" in kinds and lab.lacking.one_id:
+        pytest.skip("this rootless lab has a single id")
+    container = lab.run("busybox", ["sleep", "100"], detach=True, limits=Limits(pids=2), namespaces=kinds)
+    for _ in range(3):
+        ran = container.exec(["cat", "/proc/self/cgroup"])
+        assert ran.returncode == 0
+    own = lab.run("busybox", ["cat", "/proc/self/cgroup"], limits=Limits(), namespaces=kinds, name=container.name + "x")
+    assert ran.stdout == own.stdout.replace(own.name, container.name), "it is where the container is"
+    held = container.exec(["sleep", "100"], detach=True)
+    assert container.usage().processes == 2
+    with pytest.raises(StepError, match=r"no room for one more process: pids\.max is 2 and 2 are in use \(EAGAIN\)"):
+        lab.terminal(container)
+    held.kill()
+    held.wait()
+    assert container.exec(["true"]).returncode == 0
+
+
+def test_no_room_for_one_more_is_refused_and_says_what_makes_some(lab: Lab) -> None:
+    with running(lab, Limits(pids=1), argv=["sleep", "100"]) as (container,):
+        with pytest.raises(StepError, match=r"pids\.max is 1 and 1 is in use \(EAGAIN\)") as refused:
+            container.exec(["true"])
+        assert (refused.value.errno, refused.value.look) == (errno.EAGAIN, "container.limits(pids=2)")
+        container.limits(pids=2)
+        assert container.exec(["true"]).returncode == 0
+    with pytest.raises(StepError, match="EAGAIN") as refused:
+        lab.run("busybox", ["true"], init=True, limits=Limits(pids=1))
+    assert "pids.max" in str(refused.value.likely)
 
 
 def test_freezing_stops_all_of_them_and_forkers_too(lab: Lab) -> None:
