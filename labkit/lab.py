@@ -198,7 +198,7 @@ class Lab(Closing, Shown):
             for part in parts(steps):
                 calls = outcome(part, self.backend.take(part), self.naming)
         except StepFailed as fault:
-            self.lacking.explain(fault, steps)
+            self.lacking.explain(fault, steps, self.backend.ceilings)
             raise
         return calls
 

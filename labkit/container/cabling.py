@@ -56,7 +56,7 @@ def lay(lab: Ground, container: Container, address: str, *, via: str | None = No
 def _check_network(lab: Ground, cable: Cable) -> None:
     """Raises SpecError where the lab host reaches addresses of the cable's network by another link already.
 
-    The link of a container that has ended does not count: that is waited for, as it may take a moment to be gone.
+    The link of a container that has ended, or was killed, is waited for: it may take a moment to be gone.
     """
     deadline = time.monotonic() + _PATIENCE
     while True:
@@ -65,8 +65,8 @@ def _check_network(lab: Ground, cable: Cable) -> None:
             return
         ends = {other.cable.outside: other for other in lab.containers.values() if other.cable}
         owner = ends.get(clash)
-        mine = clash.startswith("veth") and owner is None
-        if not mine or time.monotonic() > deadline:
+        going = owner.killed if owner else clash.startswith("veth")
+        if not going or time.monotonic() > deadline:
             raise wiring.clashing(cable, taken, clash, owner.name if owner else "")
         time.sleep(0.02)
 

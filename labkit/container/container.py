@@ -48,7 +48,7 @@ class Container(Shown):
         self._output: tuple[str, str] = ("", "")
         self._machine_pid: int | None = None  # found when it is asked for
         self._generation = engine.lab.generation
-        self._killed_here = False
+        self.killed = False  # SIGKILL was sent to it from here
         self._last: Usage | None = None  # of those started with limits=, what they had used at their end
         self._limits: Limits | None = None  # set by the engine where it was started with some
 
@@ -87,7 +87,7 @@ class Container(Shown):
     def kill(self, signal: int = SIGKILL) -> None:
         """Send `signal` to its first process. One that has ended is not an error."""
         if self.returncode is None:
-            self._killed_here |= signal == SIGKILL
+            self.killed |= signal == SIGKILL
             self._engine.kill(self, signal)
 
     def exec(
@@ -199,7 +199,7 @@ class Container(Shown):
             return f"ended with {self.returncode}"
         limits = (self.inside or self)._limits
         where = f": memory.max {sizes.shown(limits.memory)}" if limits and limits.memory is not None else ""
-        itself = self.returncode == 128 + SIGKILL and not self._killed_here
+        itself = self.returncode == 128 + SIGKILL and not self.killed
         what = "killed by the OOM killer" if itself else "the OOM killer killed a process in it"
         return f"ended with {self.returncode} ({what}{where})"
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Protocol, TypeVar
 from weakref import WeakValueDictionary
 
+from labkit.cgroups import above
 from labkit.cgroups.hold import Held
 from labkit.cgroups.limits import Limits
 from labkit.cgroups.usage import Usage
@@ -74,6 +75,7 @@ class Engine:
         self._handles: WeakValueDictionary[str, Container] = WeakValueDictionary()  # and of what was started in them
         self.sampler, self.beside = Sampler(), Sampler()  # of containers, and of the machine
         self._numbers = itertools.count(1)
+        self._ceilings: list[above.Ceiling] | None = None  # read when they are asked for
 
     def stop_watching(self) -> None:
         """Their lab host is about to go: end what watches them."""
@@ -122,6 +124,7 @@ class Engine:
             raise SpecError("without a uts namespace the hostname is that of the lab host", look="leave hostname out")
         lab, who = self.lab.lacking, self._user(user, image)
         lab.check_user(who, kinds)
+        self.check_above(limits)
         held = lab.hold(limits)
         lab.check_image(image, kinds, few_devices=held.devices is not None)
         return Spec(
@@ -130,6 +133,15 @@ class Engine:
             cgroup=lab.cgroups, bind_devices=lab.rootless, hide_runtime=not lab.rootless,
             userxattr=lab.rootless, uids=lab.for_containers(), hold=held,
         )  # fmt: skip
+
+    def check_above(self, limits: Limits | None) -> None:
+        """Raises SpecError for limits above those of the cgroups in which the lab runs; these are read once."""
+        if limits is None or not above.concerns(limits):
+            return
+        if self._ceilings is None or above.refusal(limits, self._ceilings):  # they may have been raised since
+            self._ceilings = self.lab.backend.ceilings()
+        if fault := above.refusal(limits, self._ceilings):
+            raise fault
 
     def _user(self, user: str | int | None, image: str) -> tuple[int, int] | None:
         return user_of(user, lambda name: self.lab.backend.user(image, name))

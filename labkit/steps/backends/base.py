@@ -158,6 +158,9 @@ class Backend(Protocol):
     def wait(self, name: str, timeout: float | None = None) -> Ended | None:
         """Its end, or None if it has not ended within `timeout` seconds (None: wait as long as it takes)."""
 
+    def ceilings(self) -> list[tuple[str, str, str]]:
+        """What the cgroups allow in which the lab runs, as `labkit.linux.ceilings` reads it; nothing of a recording."""
+
     def frozen(self, name: str) -> tuple[str, str] | None:
         """Whether the cgroup of program `name` is frozen, or one above it: the cause and the remedy; None if not."""
 

@@ -71,6 +71,9 @@ class Dry:
     def wait(self, name: str, timeout: float | None = None) -> Ended | None:
         return Ended(0)
 
+    def ceilings(self) -> list[tuple[str, str, str]]:
+        return []
+
     def frozen(self, name: str) -> tuple[str, str] | None:
         return None
 

@@ -135,6 +135,9 @@ class Recording:
     def wait(self, name: str, timeout: float | None = None) -> Ended | None:
         return self._kept(f"wait {name}", lambda: self.below.wait(name, timeout), _ended_to_json)
 
+    def ceilings(self) -> list[tuple[str, str, str]]:
+        return self.below.ceilings()  # paths of this machine, which no recording holds: what they refuse is not asked
+
     def frozen(self, name: str) -> tuple[str, str] | None:
         if found := self.below.frozen(name):
             self.visit.keep(f"frozen {name}", found)

@@ -166,6 +166,9 @@ class Replay:
         what = f"wait {name}"
         return _ended_from_json(self._answer(what)) if self.visit.knows(what) else None
 
+    def ceilings(self) -> list[tuple[str, str, str]]:
+        return []
+
     def frozen(self, name: str) -> tuple[str, str] | None:
         what = f"frozen {name}"
         return tuple(self._answer(what)) if self.visit.knows(what) else None
