@@ -11,12 +11,9 @@ import pytest
 from labkit.agent import start
 from labkit.doctor import notice
 
-# Started in the background (`./lab test &`, `nohup`), we inherit that these are ignored, and every exec would hand it
-# on: to the scripts whose Ctrl-C is tested, and to containers that should find all signals as a fresh program does.
+# Started in the background (`./lab test &`) we inherit that SIGINT is ignored, and every exec would hand it on to the
+# scripts whose Ctrl-C is tested.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-for name in ("SIGHUP", "SIGQUIT"):
-    if hasattr(signal, name):  # Windows has neither
-        signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 #: pictures are extra, and drawn from the same facts as the text
 PICTURES = ("text/html", "image/svg+xml")

@@ -32,7 +32,7 @@ from labkit.container.lacking import Lacking
 from labkit.container.names import image_given
 from labkit.container.plans import Plans
 from labkit.container.terminal import Terminal
-from labkit.errors import FIRST_CELL, ClosedError
+from labkit.errors import FIRST_CELL, ClosedError, LabError
 from labkit.image.finding import Images
 from labkit.steps import display, reading
 from labkit.steps.backends import choose
@@ -209,7 +209,7 @@ class Lab(Closing, Shown):
             for part in parts(steps):
                 calls = outcome(part, self.backend.take(part), self.naming)
         except StepFailed as fault:
-            self.lacking.explain(fault, steps)
+            self.lacking.explain(fault, steps, self.backend.ceilings)
             raise
         return calls
 
@@ -249,8 +249,9 @@ class Lab(Closing, Shown):
     def reset(self) -> None:
         """Throw the lab host away with all that is in it and take a fresh one, in some 10 to 50 ms."""
         self.check_open()
-        self.engine.reset()
+        self.engine.stop_watching()
         self.backend.renew()
+        self.engine.reset(self.backend.ends())
         self.generation += 1
         self.naming = Naming()
         self._attached.clear()
@@ -273,9 +274,12 @@ class Lab(Closing, Shown):
     def close(self) -> None:
         """End everything and leave nothing behind. Safe to call twice; in a fork it does nothing."""
         if not self._closed and os.getpid() == self._owner:
-            self.engine.reset()
+            self.engine.stop_watching()
             self._closed = True
-            self.backend.close()
+            try:
+                self.backend.close()
+            finally:
+                self.engine.reset(self.backend.ends())
 
     def check_open(self) -> None:
         """Raise ClosedError if this lab was closed, or is the parent's: a fork has its memory, but shares its wires."""
@@ -295,7 +299,10 @@ class Lab(Closing, Shown):
     def __str__(self) -> str:
         if self._closed or os.getpid() != self._owner:
             return f"lab (closed): {FIRST_CELL}" if self._closed else "lab (of another process)"
-        running = ", ".join(self.containers) or "nothing"
+        try:
+            running = ", ".join(self.containers) or "nothing"
+        except LabError as fault:  # of one that never became its program
+            running = f"not known ({fault.message})"
         return f"lab: a machine of its own, {self.recorded or self.backend.name}; running: {running}"
 
 

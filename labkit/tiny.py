@@ -25,7 +25,6 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND = 0x1, 0x2, 0x4, 
 MS_REC, MS_PRIVATE, MS_STRICTATIME, MNT_DETACH = 0x4000, 0x40000, 0x1000000, 2  # sys/mount.h
 PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, SIOCSIFFLAGS, IFF_UP = 1, 24, 38, 0x8914, 1  # sys/prctl.h
 INERT = MS_NOSUID | MS_NODEV | MS_NOEXEC  # for file systems that need no setuid file, no device and no program
-
 DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
 LINKS = {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2",
          "ptmx": "pts/ptmx"}  # fmt: skip
@@ -67,8 +66,7 @@ def in_child(function: Callable[..., int], *args: object) -> int:
             os.write(2, os.fsencode(f"tiny: {error}\n"))
         finally:  # whatever happened, the child must not return into its parent's program
             os._exit(125)  # as docker run says: the program never started
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    return code if code >= 0 else 128 - code
+    return code if (code := os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])) >= 0 else 128 - code
 
 
 def leave(rootfs: str, argv: Sequence[str], hostname: str) -> int:
@@ -91,8 +89,9 @@ def become(rootfs: str, argv: Sequence[str], hostname: str) -> int:
     give_up_power()  # last, since all of the above needed the power
     os.umask(0o022)
     os.closerange(3, 2**31 - 1)  # one directory of the host left open is a way out, past every line of this page
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and execve(2) hands that on:
-        signal.signal(number, signal.SIG_DFL)  # in there, `yes | head -1` would end in an error message
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:  # execve(2) hands on what is ignored:
+        signal.signal(number, signal.SIG_DFL)  # by Python, or nohup(1): `yes | head -1` would end in an error message
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # and what is blocked
     try:
         os.execvpe(argv[0], list(argv), ENVIRONMENT)
     except OSError as error:
@@ -147,4 +146,5 @@ def give_up_power() -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends us, and PR_SET_PDEATHSIG the others
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would take from us how our child ended: wait(2)
     sys.exit(tiny(sys.argv[1], sys.argv[2:]) if len(sys.argv) > 2 else __doc__)

@@ -14,7 +14,7 @@ import labkit
 from labkit.cgroups.change import EnterCgroup, Freeze, HandDown, KillCgroup, MakeThreaded, SetLimit
 from labkit.cgroups.devices import AllowDevices, AttachDeviceProgram, DetachDeviceProgram
 from labkit.cgroups.make import MakeCgroup, RemoveCgroup
-from labkit.container.joining import SpawnInside
+from labkit.container.joining import JoinPid, SpawnInside
 from labkit.linux.constants import (
     MS_BIND,
     MS_MOVE,
@@ -94,6 +94,7 @@ def _cgroups() -> Iterator[tuple[str, list[Step]]]:
     yield "HandDown nothing", [made, HandDown(path=group, controllers=())]
     yield "MakeThreaded", [made, MakeCgroup(path=f"{group}/a"), MakeThreaded(path=f"{group}/a")]
     yield "EnterCgroup", [made, Spawn(child="me"), EnterCgroup(who="me", path=group)]
+    yield "EnterCgroup with another", [made, Spawn(child="me"), EnterCgroup(path=group, process="me")]
     yield "Freeze", [made, Spawn(child="me", cgroup=group), Freeze(path=group), Freeze(path=group, frozen=False)]
     attached = AttachDeviceProgram(path=group, rules=("c 1:3 rwm", "c 136:* rw"))
     yield "AttachDeviceProgram", [made, attached]
@@ -246,6 +247,7 @@ def _namespaces() -> Iterator[tuple[str, list[Step]]]:
         )
     yield "SpawnInside", [Spawn(child="other", namespaces=("uts", "pid")), Spawn(child="joiner"),
                           SpawnInside(who="joiner", pid=3, child="inner", namespaces=("uts", "pid"))]  # fmt: skip
+    yield "JoinPid", [Spawn(child="me", namespaces=("uts",)), JoinPid(who="me", pid=1, namespaces=("uts",))]
 
 
 def _pair(name: str) -> list[Step]:

@@ -163,7 +163,7 @@ def live(actor: Actor) -> None:
             actor.pids = dict(parent.pids)  # as the parent knows them: of use where /proc is still the parent's
             titles.set_title(f"labkit:[{born.name}]")
             if "stdio" not in born.message:  # who looks at it next sees it with its own name and descriptors
-                wire.send(actor.sock, {"born": True})
+                wire.send(actor.sock, {"born": True, "seq": 0})
             first = {"calls": born.message["then"], "quiet": True} if born.message.get("then") else None
 
 

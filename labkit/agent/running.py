@@ -11,6 +11,7 @@ See: poll(2), pipe(7).
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import selectors
 import threading
@@ -38,6 +39,9 @@ class Running:
         self._input_ended = False
         self.failed: list[list[Any]] | None = None
         self.code: int | None = None
+        self.counters: dict[str, str] = {}  # what the files that count what it uses said last, where it has its own
+        self.counters_before: dict[str, str] = {}  # and first, where it has them together with others
+        self._status = b""
         # No Events: one that is interrupted (a cell is) while it is being set stays locked for ever.
         self.started = False  # the wire has closed or reported: exec is done, or never will be
         self.ended = False
@@ -53,18 +57,18 @@ class Running:
             os.set_blocking(fd, False)
             if fd not in known:
                 self._selector.register(fd, selectors.EVENT_READ, kind)
-        if self.channel and self.channel.sock not in known:
+        if self.channel and self.channel.sock.fileno() >= 0 and self.channel.sock not in known:
             self._selector.register(self.channel.sock, selectors.EVENT_READ, "wire")
 
     def fileno(self) -> int:
         """The selector's own descriptor: readable when there is something to pump."""
         return self._selector.fileno()
 
-    def pump(self, timeout: float | None) -> None:
-        """Move what is there, waiting at most `timeout` seconds for it."""
+    def pump(self, timeout: float | None) -> bool:
+        """Move what is there, waiting at most `timeout` seconds for it. Whether there was something."""
         with self.lock:
             if self.ended:
-                return
+                return True
             ready = self._selector.select(self._patience(timeout))
             if not ready and timeout != 0:
                 self._end_again()
@@ -79,6 +83,7 @@ class Running:
             if not self._open and self.started:
                 self.ended = True  # first: who is interrupted in between must not come back to a closed selector
                 self._selector.close()
+            return bool(ready)
 
     def pump_if_free(self) -> None:
         """As `pump`, without waiting; nothing if somebody is at it: who waits for this one must not stop the others."""
@@ -145,12 +150,14 @@ class Running:
             if kind == "status" and self.code is None:
                 self.code = -9  # the lab host died before it could tell: SIGKILL, as for everything in it
         elif kind == "status":
-            code, _, left = data.partition(b" ")
-            self.code = int(code)
+            self._status += data
+            if not self._status.endswith(b"\n"):
+                return
+            self.code, left, self.counters, self.counters_before = json.loads(self._status)
             self._close(fd)
             self._drain()
             if left:  # by what was to be cleared after it
-                self.text["stderr"] += b"labkit: " + left + b"\n"
+                self.text["stderr"] += f"labkit: {left}\n".encode()
         else:
             self._keep(kind, data)
 
@@ -185,6 +192,21 @@ class Running:
         deadline = time.monotonic() + 1
         while not self.ended and (rest := deadline - time.monotonic()) > 0:
             self.pump(rest)
+        self.abandon()
+
+    def finish(self, deadline: float) -> None:
+        """Its lab host is gone, so everything that wrote into its pipes is: take what is left, and its end.
+
+        Whoever is waiting in `pump` just now does the same. After `deadline`, of time.monotonic(), it is given up.
+        """
+        if self.lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            try:
+                if not self.ended:
+                    self.watch()
+                while not self.ended and (rest := deadline - time.monotonic()) > 0:
+                    self.pump(rest)
+            finally:
+                self.lock.release()
         self.abandon()
 
     def abandon(self) -> None:

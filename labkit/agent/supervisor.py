@@ -124,6 +124,7 @@ class Supervisor:
             return
         gone, self.host = self.host, None
         os.kill(gone.pid, signal.SIGKILL)  # our child and not yet reaped: the number is still its own
+        self.trees.thaw()
         os.waitpid(gone.pid, 0)  # a pid namespace's init becomes waitable when all others in it have gone
         self.waiting.unregister(gone.sock)
         gone.sock.close()
@@ -249,6 +250,22 @@ def _not_for_us(_number: int, _frame: object) -> None:
     """Ctrl-C in the notebook's terminal is for the notebook."""
 
 
+def _reset_signals() -> None:
+    """Take signals as a fresh program does: nothing ignored, nothing blocked, whatever the notebook was started with.
+
+    execve(2) hands both on, so what ``nohup``, a service manager or a thread of the notebook has set would reach
+    every container, and SIGCHLD ignored would take away from us how our own children ended: wait(2) "NOTES". Python
+    itself ignores SIGPIPE and SIGXFSZ. The handlers below are no part of that: they end with the next exec.
+
+    See: signal(7), sigprocmask(2), nohup(1).
+    """
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, _not_for_us)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the machine shuts down, say: we tidy up, and go
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
 def main() -> None:
     """The agent's entry: the control socket is standard input, the only argument there is."""
     sock = socket.socket(fileno=fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 10))
@@ -262,10 +279,7 @@ def main() -> None:
         os.setgroups([])
     except PermissionError:  # not without root, nor as the root of a user namespace that has given them up: they stay
         pass
-    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python; every exec would hand that on
-        signal.signal(ignored, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, _not_for_us)  # a handler, for SIG_IGN would be handed on by every exec
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the machine shuts down, say: we tidy up, and go
+    _reset_signals()
     titles.set_title("labkit:[sup]")
     try:
         supervisor = Supervisor(sock)

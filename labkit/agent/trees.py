@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from labkit.linux import cgroup2, hierarchies
+from labkit.linux import cgroup2, freezer, hierarchies
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,6 +72,14 @@ class Trees:
                 os.mkdir(directory)
                 self.directories[words] = directory
         return self.directories
+
+    def thaw(self) -> None:
+        """Let all go on that are frozen there: in version 1 a frozen process does not even die."""
+        for words, directory in self.directories.items():
+            if "freezer" in words.split(","):
+                for frozen, _, _ in os.walk(directory):
+                    with open(f"{frozen}/{freezer.STATE}", "w", encoding="ascii") as file:
+                        file.write("THAWED")
 
     def let_go(self) -> None:
         """Remove those of a lab host that has gone."""

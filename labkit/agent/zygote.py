@@ -14,20 +14,30 @@ See: wait4(2), pidfd_open(2).
 from __future__ import annotations
 
 import errno
+import json
 import os
 import select
 import socket
+from collections import namedtuple
 
 from labkit.agent import clearing, wire
 from labkit.agent.actor import Actor
 from labkit.agent.prepared import Prepared, fill
 from labkit.linux import proc
+from labkit.linux.open_files import OpenFiles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from labkit.agent.actor import Calls, Rows
 
 _REASON = "the lab host does not change its own namespaces, root or identity; spawn a process and let that do it"
+
+
+#: whose end is expected: the pipe to which it is told (-1: to nobody), what to clear then, the files (name, path) that
+#: count what it uses, and what they said at its start, where others had used something before
+Child = namedtuple("Child", "name pid pipe clear count before")
 
 
 class Zygote(Actor):
@@ -54,13 +64,17 @@ class Zygote(Actor):
         self.poll = select.poll()
         self.poll.register(sock.fileno(), select.POLLIN)
         self.kinds: dict[int, Prepared] = {}  # of container
-        self.children: dict[int, tuple[str, int, int, wire.Message]] = {}  # pidfd: (name, pid, status pipe, clean-up)
+        self.children: dict[int, Child] = {}  # by pidfd
 
     def take(self, message: wire.Message, fds: list[int]) -> Rows:
         status = message.get("status")
         if "own" in message:
             uid, places = message["own"]
             change_owner([fds[place] for place in places], uid)
+        if "reap" in message:
+            self.reap_the_dead()
+            wire.send(self.sock, {"rows": [], "seq": message["seq"]})
+            return []
         if "calls" not in message:  # that was all, and nobody waits for an answer
             for fd in fds:
                 os.close(fd)
@@ -120,17 +134,22 @@ class Zygote(Actor):
 
     def watch(self, name: str, pipe: int, message: wire.Message) -> None:
         """Expect the end of a child, to be told to `pipe` (-1: to nobody)."""
-        pid = self.pids[name]
-        pidfd = os.pidfd_open(pid)
-        self.children[pidfd] = (name, pid, pipe, message.get("clear") or {})
+        pidfd = os.pidfd_open(self.pids[name])
+        self.children[pidfd] = self.child(name, pipe, message)
         self.poll.register(pidfd, select.POLLIN)
+
+    def child(self, name: str, pipe: int, message: wire.Message) -> Child:
+        """What is to be done at the end of child `name`, as the message says that started it."""
+        count = message.get("count", ())
+        before = _texts(count) if message.get("shared") else {}
+        return Child(name, self.pids[name], pipe, message.get("clear") or {}, count, before)
 
     def adopt(self, name: str, pipe: int, message: wire.Message) -> None:
         """Expect the end of a child that another process has borne; it may have been found before we were told."""
         pid = self.pids[name]
-        found = next((pidfd for pidfd, child in self.children.items() if child[1] == pid), None)
+        found = next((pidfd for pidfd, child in self.children.items() if child.pid == pid), None)
         if found is not None:
-            self.children[found] = (name, pid, pipe, message.get("clear") or {})
+            self.children[found] = self.child(name, pipe, message)
             return
         try:
             self.watch(name, pipe, message)
@@ -142,15 +161,18 @@ class Zygote(Actor):
 
         Unburied they would keep their pid namespace from ending, for which its init waits. See: pid_namespaces(7).
         """
-        known = {pid for _, pid, _, _ in self.children.values()}
+        known = {child.pid for child in self.children.values()}
         for pid in proc.children("self"):
             if pid not in known:
                 self.pids[f"stray {pid}"] = pid
                 self.watch(f"stray {pid}", -1, {})
 
     def reap(self, pidfd: int) -> None:
-        """Bury one child. The pipe is written last: who reads the status finds everything cleared."""
-        name, pid, pipe, clear = self.children.pop(pidfd)
+        """Bury one child. The pipe is written last: who reads the status finds everything cleared.
+
+        It gets one line: status, what could not be cleared, and what the files that count said last and first.
+        """
+        name, pid, pipe, clear, count, before = self.children.pop(pidfd)
         self.poll.unregister(pidfd)
         os.close(pidfd)
         status = self.bury(pid)
@@ -158,13 +180,15 @@ class Zygote(Actor):
             self.find_strays()
         if self.pids.get(name) == pid:  # else another was born under that name before this one was buried
             del self.pids[name]
+        counted = _texts(count)
         left = clearing.clear(clear, self.reap_the_dead)
         if pipe >= 0:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=pipe) as told:
                 if status is None:
                     return  # nobody knows how it ended
                 try:
-                    told.send(f"{os.waitstatus_to_exitcode(status)} {left}".encode(), socket.MSG_NOSIGNAL)
+                    line = json.dumps([os.waitstatus_to_exitcode(status), left, counted, before])
+                    told.send(f"{line}\n".encode(), socket.MSG_NOSIGNAL)
                 except OSError:
                     pass  # nobody waits for it any more
 
@@ -211,3 +235,9 @@ def change_owner(streams: list[int], uid: int) -> None:
         except OSError as error:
             if error.errno not in (errno.EPERM, errno.EINVAL):
                 raise
+def _texts(files: Sequence[Sequence[str]]) -> dict[str, str]:
+    """What each file (name, path) says; those that are not there say nothing."""
+    if not files:
+        return {}
+    with OpenFiles([(name, path) for name, path in files]) as opened:
+        return opened.texts()

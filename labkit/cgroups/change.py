@@ -12,12 +12,13 @@ from shlex import quote
 
 from labkit.cgroups import vocabulary
 from labkit.cgroups.places import ROOT_V1, directory, short, told
-from labkit.linux.calls import Intent, write_file
+from labkit.linux.calls import Intent, Joined, Pid, Ret, close, open_, write, write_file
 from labkit.linux.cgroup_files import FRESH, FRESH_V1, NO_LIMIT
 from labkit.linux.cgroup_units import beside
-from labkit.linux.constants import EACCES, EBUSY, EINVAL, ENODEV, ENOENT, ERANGE, EROFS
+from labkit.linux.constants import EACCES, EBUSY, EINVAL, ENODEV, ENOENT, ERANGE, EROFS, O_WRONLY
 from labkit.steps.fact import PROBES, CgroupMembership, Limit
 from labkit.steps.parameters import CgroupPath
+from labkit.steps.shell import pid_of
 from labkit.steps.snapshot import Snapshot
 from labkit.steps.step import Step
 
@@ -169,7 +170,7 @@ class MakeThreaded(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class EnterCgroup(Step):
-    """Move this process into a cgroup.
+    """Move this process, or another one (`process`), into a cgroup.
 
     It and all that it forks from now on are counted and limited there; what it has used so far stays where it was.
     The number 0 stands for the process that writes it.
@@ -178,13 +179,17 @@ class EnterCgroup(Step):
     """
 
     path: CgroupPath
+    process: str = ""
     probes = ("cgroup",)
 
     def calls(self) -> Iterator[Intent]:
-        yield from write_file(f"{self.path}/{self._file}", "0")
+        yield open_(f"{self.path}/{self._file}", O_WRONLY)
+        yield write(Ret(0), Joined((Pid(self.process),)) if self.process else b"0")
+        yield close(Ret(0))
 
     def shell(self) -> str:
-        return _echo("$$", f"{self.path}/{self._file}")  # echo is the shell's own: 0 would do as well
+        pid = pid_of(self.process) if self.process else "$$"  # echo is the shell's own: 0 would do as well
+        return f"echo {pid} >{quote(f'{self.path}/{self._file}')}"
 
     def explanation(self) -> tuple[str, str]:
         what, why = super().explanation()
@@ -196,9 +201,9 @@ class EnterCgroup(Step):
         return what, why
 
     def undo(self, before: Snapshot) -> Step | None:
-        mine = CgroupMembership(self.who, told(self.path))
+        mine = CgroupMembership(self.process or self.who, told(self.path))
         was = [fact.path for fact in before.of_type(CgroupMembership) if fact.subject == mine.subject]
-        return EnterCgroup(who=self.who, path=directory(was[0])) if was else None
+        return EnterCgroup(who=self.who, process=self.process, path=directory(was[0])) if was else None
 
     @property
     def _file(self) -> str:
@@ -209,7 +214,7 @@ class EnterCgroup(Step):
 
     @property
     def title(self) -> str:
-        return f"move into the cgroup {short(self.path)}"
+        return f"move {f'{self.process} ' if self.process else ''}into the cgroup {short(self.path)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -282,7 +287,7 @@ class KillCgroup(Step):
 
 
 def _echo(text: str, path: str) -> str:
-    return f"echo {text if text == '$$' else quote(text)} >{quote(path)}"
+    return f"echo {quote(text)} >{quote(path)}"
 
 
 def _limit(shot: Snapshot, path: str, file: str) -> str:

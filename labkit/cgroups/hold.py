@@ -28,6 +28,7 @@ from labkit.cgroups.places import ROOT, ROOT_V1
 from labkit.cgroups.translation import translate
 from labkit.cgroups.vocabulary import OLD, file
 from labkit.errors import SpecError
+from labkit.linux.cgroup_files import counting
 from labkit.steps.step import Step
 
 #: what is counted of each container that is held, limited or not; of version 1 and of version 2
@@ -101,9 +102,27 @@ class Held:
         for tree in self.trees:
             yield EnterCgroup(who=who, path=f"{ROOT_V1}/{tree}/{name}")
 
+    def moving(self, name: str, process: str) -> Iterator[Step]:
+        """The steps by which the lab host moves `process` into those of version 1."""
+        for tree in self.trees:
+            yield EnterCgroup(path=f"{ROOT_V1}/{tree}/{name}", process=process)
+
     def paths(self, name: str) -> list[str]:
         """Its cgroups, that of version 2 first: who kills there leaves the others empty."""
         return [f"{ROOT}/{name}", *(f"{ROOT_V1}/{tree}/{name}" for tree in self.trees)]
+
+    def counters(self, name: str) -> tuple[tuple[str, str], ...]:
+        """(file, path) of those that count what it uses; nothing of a container that nobody limits, nor counts."""
+        if not self.controllers and not self.trees:
+            return ()
+        places: list[tuple[int, list[str], str]] = [(2, [], f"{ROOT}/{name}")]
+        places += [(1, tree.split(","), f"{ROOT_V1}/{tree}/{name}") for tree in self.trees]
+        named = [(file_, f"{path}/{file_}") for version, what, path in places for file_ in counting(version, what)]
+        return tuple(each for each in named if each[0] != "memory.stat")  # the swap of the dead is none
+
+    def kills(self, name: str) -> tuple[tuple[str, str], ...]:
+        """Those of them that count whom the OOM killer has killed."""
+        return tuple(each for each in self.counters(name) if each[0] in ("memory.events", "memory.oom_control"))
 
 
 #: a container that nobody limits, nor counts beyond what its cgroup of version 2 does by itself

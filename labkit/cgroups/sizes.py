@@ -42,6 +42,21 @@ def size(what: str, value: object) -> str:
     return str(whole(what, value, 0, LARGEST))
 
 
+def shown(value: int | str) -> str:
+    """Bytes as people read them; what is no whole number of KiB as it is.
+
+    >>> shown("16M"), shown(3 << 29), shown(1000), shown("max")
+    ('16 MiB', '1536 MiB', '1000 bytes', 'max')
+    """
+    text = size("a size", value)
+    if text == "max":
+        return text
+    for exponent, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if int(text) and int(text) % 2**exponent == 0:
+            return f"{int(text) >> exponent} {unit}"
+    return f"{text} bytes"
+
+
 def numbers(what: str, value: object) -> str:
     """A list of numbers and ranges, ``"0-2,5"``. Raises SpecError."""
     if not isinstance(value, str) or not _LIST.fullmatch(value):

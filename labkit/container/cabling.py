@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from ipaddress import IPv4Interface
 from typing import TYPE_CHECKING
 
 from labkit.container import looking, wiring
@@ -38,6 +39,7 @@ def lay(lab: Ground, container: Container, address: str, *, via: str | None = No
     if container.cable is not None:
         raise SpecError(f"container {container.name} has a cable already", look="container.cable")
     cable = wiring.cable(container.name, address, via=via)
+    _check_network(lab, cable)
     pair, *rest = wiring.laying(cable)
     _first(lab, pair)
     try:
@@ -49,6 +51,36 @@ def lay(lab: Ground, container: Container, address: str, *, via: str | None = No
         raise
     container.cable = cable
     return cable
+
+
+def _check_network(lab: Ground, cable: Cable) -> None:
+    """Raises SpecError where the lab host reaches addresses of the cable's network by another link already.
+
+    The link of a container that has ended, or was killed, is waited for: it may take a moment to be gone.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        taken = _networks(lab)
+        if (clash := wiring.clash(cable, taken)) is None:
+            return
+        ends = {other.cable.outside: other for other in lab.containers.values() if other.cable}
+        owner = ends.get(clash)
+        going = owner.killed if owner else clash.startswith("veth")
+        if not going or time.monotonic() > deadline:
+            raise wiring.clashing(cable, taken, clash, owner.name if owner else "")
+        time.sleep(0.02)
+
+
+def _networks(lab: Ground) -> dict[str, list[IPv4Interface]]:
+    """The IPv4 addresses of the lab host, by link."""
+    raw = lab.backend.look(["net"])
+    init = raw["processes"][0]["ns"].get("net")
+    found: dict[str, list[IPv4Interface]] = {}
+    for row in raw["net"]:
+        for link, address in row["addresses"] if row["ns"] == init else ():
+            if ":" not in address:
+                found.setdefault(link, []).append(IPv4Interface(address))
+    return found
 
 
 def _first(lab: Ground, pair: Step) -> None:

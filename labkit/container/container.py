@@ -11,9 +11,11 @@ import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from labkit.cgroups import sizes
 from labkit.cgroups.limits import Limits
-from labkit.container import holding
+from labkit.container import entering, holding
 from labkit.container.spec import Spec
+from labkit.errors import LabError
 from labkit.linux.constants import SIGKILL
 from labkit.linux.rates import LATENCY
 from labkit.steps.backends.base import Ended, Start
@@ -29,6 +31,9 @@ if TYPE_CHECKING:  # methods load what they need of these: few containers are li
     from labkit.network.traffic import Traffic
 
 
+_MOMENT = 0.5  # seconds for one that was killed to go
+
+
 class Container(Shown):
     """A container, running or ended. `pid` is its first process as the lab host sees it."""
 
@@ -36,6 +41,9 @@ class Container(Shown):
         self.name, self.spec, self.pid, self.argv, self.image = start.name, spec, pid, tuple(argv), image
         self.returncode: int | None = None
         self.hint = ""  # what to say of its argv: `labkit.container.shell_words`
+        #: whether, while it ran, the OOM killer killed a process in its cgroup; known of those started with limits=
+        self.oom_killed = False
+        self.inside: Container | None = None  # of a process that was started later: the container that it runs in
         self.cable: Cable | None = None
         self.start = start
         self.numbers = itertools.count(1)  # of the processes that are started in it later
@@ -43,6 +51,8 @@ class Container(Shown):
         self._output: tuple[str, str] = ("", "")
         self._machine_pid: int | None = None  # found when it is asked for
         self._generation = engine.lab.generation
+        self.killed = False  # SIGKILL was sent to it from here
+        self._last: Usage | None = None  # of those started with limits=, what they had used at their end
         self._limits: Limits | None = None  # set by the engine where it was started with some
 
     @property
@@ -65,7 +75,14 @@ class Container(Shown):
         return self.returncode is None and self.wait(0) is None
 
     def wait(self, timeout: float | None = None) -> int | None:
-        """Its exit code, or None if it still runs after `timeout` seconds (None: wait as long as it takes)."""
+        """Its exit code, or None if it still runs after `timeout` seconds (None: wait as long as it takes).
+
+        Raises SpecError where that would be for ever, as it is frozen.
+        """
+        if timeout is None and self.wait(_MOMENT) is None:
+            fault = entering.frozen(self._engine, self, "it comes to no end")
+            if fault is not None:
+                raise fault
         if self.returncode is None:
             self._ended(self._engine.wait(self, timeout))
         return self.returncode
@@ -73,6 +90,7 @@ class Container(Shown):
     def kill(self, signal: int = SIGKILL) -> None:
         """Send `signal` to its first process. One that has ended is not an error."""
         if self.returncode is None:
+            self.killed |= signal == SIGKILL
             self._engine.kill(self, signal)
 
     def exec(
@@ -95,7 +113,10 @@ class Container(Shown):
         return self._engine.facts(self, probes or PROBES)
 
     def usage(self) -> Usage:
-        """What it has used until now: CPU seconds, bytes, counts. Raises HostDied when it has ended."""
+        """What it has used until now, or had used at its end: CPU seconds, bytes, counts.
+
+        Raises HostDied when it has ended and was started without ``limits=``, or ended with its lab.
+        """
         return self._engine.usage(self)
 
     def watch(self, *, hz: float = 10) -> Watch:
@@ -161,6 +182,14 @@ class Container(Shown):
 
     # for the engine
 
+    def most_processes(self) -> int | None:
+        """How many processes and threads it may have, as it was told by ``limits=``."""
+        return self._limits.pids if self._limits else None
+
+    def at_end(self) -> Usage | None:
+        """What it had used at its end; None while it runs, or where that was not counted."""
+        return self._last
+
     def _read(self) -> tuple[str, str]:
         if self.returncode is None:
             self._output = self._engine.output(self)
@@ -171,15 +200,38 @@ class Container(Shown):
             self._output = (_text(ended.stdout), _text(ended.stderr) + said)
             status = ended.code if code is None else code
             self.returncode = 137 if status is None else status if status >= 0 else 128 - status
+            if ended.counters:
+                self._count(ended)
             self._engine.forget(self)
 
+    def _count(self, ended: Ended) -> None:
+        """Keep what its cgroup had counted at its end."""
+        from labkit.cgroups.usage import Usage
+
+        last = Usage.parse(ended.counters)
+        self.oom_killed = last.events.get("oom_kill", 0) > Usage.parse(ended.before).events.get("oom_kill", 0)
+        self._last = None if self.start.shared else last
+
+    def _end(self) -> str:
+        """How it ended, in words."""
+        if not self.oom_killed:
+            return f"ended with {self.returncode}"
+        limits = (self.inside or self)._limits
+        where = f": memory.max {sizes.shown(limits.memory)}" if limits and limits.memory is not None else ""
+        itself = self.returncode == 128 + SIGKILL and not self.killed
+        what = "killed by the OOM killer" if itself else "the OOM killer killed a process in it"
+        return f"ended with {self.returncode} ({what}{where})"
+
     def __str__(self) -> str:
-        state = "running" if self.returncode is None else f"ended with {self.returncode}"
-        lines = [f"container {self.name} ({self.spec.image}): {' '.join(self.argv)}: {state}"]
-        for line in self._read()[0].splitlines():
-            lines.append(f"  {line}")
-        for line in self._read()[1].splitlines():
-            lines.append(f"  ! {line}")
+        """Its state and its output; never an error: what cannot be asked, of a lab of another process, is said so."""
+        try:
+            state = "running" if self.running else self._end()
+            (out, err), remark = self._read(), []
+        except LabError as fault:
+            state = "not known" if self.returncode is None else self._end()
+            (out, err), remark = self._output, [f"  ({fault.message})"]
+        lines = [f"container {self.name} ({self.spec.image}): {' '.join(self.argv)}: {state}", *remark]
+        lines += [f"  {line}" for line in out.splitlines()] + [f"  ! {line}" for line in err.splitlines()]
         if self.hint:
             lines.append(f"  look: {self.hint}")
         return "\n".join(lines)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
+from labkit.cgroups import above
 from labkit.cgroups.hold import Held
 from labkit.cgroups.limits import Limits
-from labkit.container import looking, shell_words, spec, unstarted
+from labkit.container import entering, looking, shell_words, spec, unstarted
 from labkit.container.arguments import (
     account_of,
     argv_of,
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from labkit.cgroups.usage import Usage
 
 T = TypeVar("T")
+_KILLED = Ended(-9)  # with its lab host
 
 
 class Ground(Protocol):
@@ -54,6 +58,8 @@ class Ground(Protocol):
     generation: int
     lacking: Lacking
 
+    @property
+    def containers(self) -> Mapping[str, Container]: ...
     def image(self, image: str) -> str: ...
     def trees(self, hold: Held) -> None: ...
     def take_all(self, steps: Sequence[Step]) -> None: ...
@@ -69,15 +75,23 @@ class Engine:
     def __init__(self, lab: Ground) -> None:
         self.lab = lab
         self.containers: dict[str, Container] = {}
+        self._handles: WeakValueDictionary[str, Container] = WeakValueDictionary()  # and of what was started in them
         self.sampler, self.beside = Sampler(), Sampler()  # of containers, and of the machine
         self._numbers = itertools.count(1)
+        self._ceilings: list[above.Ceiling] | None = None  # read when they are asked for
 
-    def reset(self) -> None:
-        """All of them are gone with their lab host."""
+    def stop_watching(self) -> None:
+        """Their lab host is about to go: end what watches them."""
         self.sampler.end()
         self.beside.end()
-        for container in list(self.containers.values()):
-            container._ended(Ended(-9))
+
+    def reset(self, ends: Mapping[str, Ended]) -> None:
+        """All of them are gone with their lab host; `ends` is what is known of how each ended."""
+        for handle in list(self._handles.values()):
+            if handle.returncode is None:
+                with suppress(StepError):  # of one that never became its program: told to those who started it
+                    self._settle(handle, ends.get(handle.name, _KILLED))
+        self._handles.clear()
         self.containers.clear()
         self._numbers = itertools.count(1)
 
@@ -114,6 +128,7 @@ class Engine:
         lab, account = self.lab.lacking, self._account(user, image)
         who = None if user is None else account
         lab.check_user(who, kinds)
+        self.check_above(limits)
         held = lab.hold(limits)
         lab.check_image(image, kinds, few_devices=held.devices is not None)
         return Spec(
@@ -126,6 +141,15 @@ class Engine:
 
     def _account(self, user: str | int | None, image: str) -> Account:
         return account_of(user, image, Files(*self.lab.backend.accounts(image)))
+
+    def check_above(self, limits: Limits | None) -> None:
+        """Raises SpecError for limits above those of the cgroups in which the lab runs; these are read once."""
+        if limits is None or not above.concerns(limits):
+            return
+        if self._ceilings is None or above.refusal(limits, self._ceilings):  # they may have been raised since
+            self._ceilings = self.lab.backend.ceilings()
+        if fault := above.refusal(limits, self._ceilings):
+            raise fault
 
     def run(
         self,
@@ -143,7 +167,7 @@ class Engine:
         given = typed_of(stdin, at_end=not detach) if tty else input_of(stdin)
         start = Start(
             spec_.name, spec.template(spec_), spec.HOLE, given, tty, owner=spec_.owner(spec_.user),
-            clear=spec.remains(spec_),
+            clear=spec.remains(spec_), counters=spec_.hold.counters(spec_.name),
         )  # fmt: skip
         container = self._start(start, spec_, spec_.argv, image)
         container._limits = limits
@@ -162,8 +186,9 @@ class Engine:
     ) -> Container:
         """One more process in a running container; as its user and in its directory, if not told otherwise."""
         plan, name, words, owner = self._join(target, argv, user, workdir)
-        start = Start(name, plan.parts(), stdin=input_of(stdin), owner=owner)
-        container = self._finish(self._start(start, target.spec, words, target.image), detach)
+        kills = target.spec.hold.kills(target.spec.name)
+        start = Start(name, plan.parts(), stdin=input_of(stdin), owner=owner, counters=kills, shared=True)
+        container = self._enter(target, start, words, detach)
         container.hint = shell_words.hint(argv)
         return container
 
@@ -171,8 +196,17 @@ class Engine:
         """A program with a terminal of its own in a running container."""
         plan, name, words, owner = self._join(target, argv, tty=True)
         start = Start(name, plan.parts(), tty=True, open_terminal=True, owner=owner)
-        process = self._finish(self._start(start, target.spec, words, target.image), detach=True)
+        process = self._enter(target, start, words, detach=True)
         return Terminal(self.lab.backend.terminal(name), process)
+
+    def _enter(self, target: Container, start: Start, words: tuple[str, ...], detach: bool) -> Container:
+        """Start one more process in `target`."""
+        try:
+            process = self._start(start, target.spec, words, target.image)
+            process.inside = target
+            return self._finish(process, detach)
+        except StepError as fault:
+            raise entering.explain(self, target, fault) from fault
 
     def _join(
         self,
@@ -186,11 +220,7 @@ class Engine:
         from labkit.container import joining
 
         self.lab.check_open()
-        if not target.running:
-            raise SpecError(
-                f"container {target.name} has ended with {target.returncode}: nothing can be started in it",
-                likely="its program has come to its end", look="print(container.logs())",
-            )  # fmt: skip
+        entering.check(self, target)
         words = argv_of(argv)
         who, spec_ = target.spec.user, target.spec
         if user is not None:
@@ -209,11 +239,13 @@ class Engine:
         except CallFailed as failed:
             raise unstarted.error(start.name, failed.part, failed.rows) from failed
         self.lab.naming.spawned("host", pid, start.name)
-        return Container(self, replace(start, stdin=None), spec_, pid, argv, image)
+        handle = Container(self, replace(start, stdin=None), spec_, pid, argv, image)
+        self._handles[start.name] = handle
+        return handle
 
     def _finish(self, container: Container, detach: bool) -> Container:
         if not detach:
-            container.wait()
+            container._ended(self.wait(container, None))
             return container
         ended = self.lab.backend.started(container.name)
         if ended is not None:
@@ -238,7 +270,7 @@ class Engine:
 
     def _gone(self, container: Container) -> bool:
         if container._generation != self.lab.generation:
-            container._ended(Ended(-9))
+            container._ended(_KILLED)
             return True
         self.lab.check_open()
         return False
@@ -283,11 +315,18 @@ class Engine:
         return looking.facts_of(container.name, shot, probes)
 
     def usage(self, container: Container) -> Usage:
-        """The counters of the container's cgroup at this moment."""
+        """The counters of the container's cgroup at this moment, or at its end."""
         from labkit.cgroups.usage import Usage
 
+        if last := container.at_end():
+            return last
         name = container.name
-        texts = self.counted(container, lambda pid: self.lab.backend.machine("counters", {name: pid})[name])
+        try:
+            texts = self.counted(container, lambda pid: self.lab.backend.machine("counters", {name: pid})[name])
+        except HostDied:
+            if last := container.at_end():  # it has ended since
+                return last
+            raise
         return Usage.parse(texts)
 
     def counted(self, container: Container, ask: Callable[[int], T]) -> T:
@@ -305,7 +344,11 @@ class Engine:
                     return found
         except (LookupError, ProcessLookupError):  # its cgroup is gone, or it is
             pass
-        raise HostDied(f"container {container.name} has ended, and its counters with it", look="lab.run(...) again")
+        raise HostDied(
+            f"container {container.name} has ended, and its counters with it",
+            likely="the last counters are kept of a container that was started with limits=",
+            look="lab.run(..., limits=Limits()) again",
+        )
 
     def shell_command(self, container: Container) -> str:
         """The line that opens a shell in it from any terminal."""

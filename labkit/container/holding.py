@@ -30,6 +30,7 @@ def limit(engine: Engine, container: Container, changes: Mapping[str, Any]) -> L
     if unknown := set(changes) - {each.name for each in fields(Limits)}:
         raise SpecError(f"there is no limit called {min(unknown)}", look="help(Limits)")
     wanted = replace(before, **changes)
+    engine.check_above(replace(Limits(), **changes))
     engine.lab.take_all(tuple(engine.lab.lacking.change(before, wanted).setting(container.name)))
     container._limits = wanted
     return wanted

@@ -7,16 +7,17 @@ error is told what this lab has to do with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from labkit.agent.remedies import FEW_IDS, ONE_ID
+from labkit.cgroups import above
 from labkit.cgroups.change import WHY_NOT, SetLimit
 from labkit.cgroups.hold import PLAIN, Held, Trees, change, hold
 from labkit.cgroups.limits import Limits
 from labkit.errors import SpecError
 from labkit.image.accounts import Account
-from labkit.linux.constants import EINVAL, EPERM
+from labkit.linux.constants import EACCES, EINVAL, EPERM
 from labkit.namespaces.users import BecomeUser, Extent, MapIds
 from labkit.steps.step import Step
 from labkit.steps.taking import StepFailed
@@ -90,13 +91,18 @@ class Lacking:
             if "cgroup2" in step.needs():
                 raise StepFailed(f"{step.title}: this lab has no cgroups", likely=self._no_cgroup, look="labkit doctor")
 
-    def explain(self, fault: StepFailed, steps: Iterable[Step]) -> None:
-        """Add the lab's own reason to the failure of one of `steps`, where it is one."""
+    def explain(
+        self, fault: StepFailed, steps: Iterable[Step], ceilings: Callable[[], Iterable[above.Ceiling]] = tuple
+    ) -> None:
+        """Add the lab's own reason to the failure of one of `steps`, where it is one; `ceilings` reads those above."""
         from labkit.cgroups.devices import WHY_NOT_ALLOWED, AllowDevices  # imported here: only errors need it
 
         for kind, reasons in ((SetLimit, WHY_NOT), (AllowDevices, WHY_NOT_ALLOWED)):
             if fault.errno in reasons and any(isinstance(step, kind) for step in steps):
                 fault.likely, fault.look = reasons[fault.errno]
+        for step in steps if fault.errno in (EINVAL, EACCES) else ():
+            if isinstance(step, SetLimit) and (reason := above.why(step.file, step.value, ceilings())):
+                fault.likely, fault.look = reason
         wanted: list[tuple[int, int]] = []
         for step in steps:
             if isinstance(step, MapIds) and fault.errno == EPERM:

@@ -26,6 +26,9 @@ class Terminal:
 
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
+    def __repr__(self) -> str:
+        return f"Terminal({self.process.name}, {f'descriptor {self.fd}' if self.fd >= 0 else 'closed'})"
+
     def close(self) -> None:
         """Hang up: the shell gets SIGHUP, and SIGKILL if it stays. Safe to call twice."""
         if self.fd >= 0:

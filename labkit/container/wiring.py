@@ -10,6 +10,7 @@ why). Inside, only CAP_NET_ADMIN could take the queue away again, which no conta
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Interface
 
@@ -85,6 +86,28 @@ def cable(container: str, address: str, *, via: str | None = None) -> Cable:
     theirs = IPv4Interface((other, mine.network.prefixlen))
     _check(theirs, f"via={via!r}")
     return Cable(container=container, address=mine, host_address=theirs)
+
+
+def clash(new: Cable, taken: Mapping[str, Sequence[IPv4Interface]]) -> str | None:
+    """The link by which the lab host reaches a part of the network of `new` already, of those that have addresses."""
+    own = new.address.network
+    return next((link for link, each in taken.items() if any(one.network.overlaps(own) for one in each)), None)
+
+
+def clashing(new: Cable, taken: Mapping[str, Sequence[IPv4Interface]], link: str, owner: str) -> SpecError:
+    """The refusal of a cable whose network is in part that of `link`, the cable of container `owner` if it is one."""
+    other = next(one for one in taken[link] if one.network.overlaps(new.address.network))
+    whose = f"the cable of container {owner}" if owner else f"{link} of the lab host"
+    size, offset = new.address.network.num_addresses, int(new.address) - int(new.address.network[0])
+    first, prefix = int(new.address.network[0]) + offset, new.address.network.prefixlen
+    others = (replace(new, address=IPv4Interface((first + step * size, prefix))) for step in range(1, 256))
+    free = (str(each.address) for each in others if each.address.is_private and clash(each, taken) is None)
+    elsewhere = next(free, "10.9.1.2/24")
+    return SpecError(
+        f"{new.address} is in the network of {whose}: {other.network}",
+        likely=f"each cable is a network of its own; the lab host would send down {link} what is for {new.container}",
+        look=f'container.link("{elsewhere}")',
+    )
 
 
 def _check(one: IPv4Interface, what: str) -> None:

@@ -285,7 +285,7 @@ def wait4(pid: int | Pid, options: int = 0) -> Intent:
     return Intent("wait4", (pid, 0, options, None))
 
 
-def write(fd: FdLike, data: bytes) -> Intent:
+def write(fd: FdLike, data: bytes | Joined) -> Intent:
     return Intent("write", (fd, data))
 
 

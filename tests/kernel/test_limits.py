@@ -20,6 +20,7 @@ from own_cgroups import outweigh
 from labkit import Lab
 from labkit.cgroups import Limits
 from labkit.container.container import Container
+from labkit.container.spec import NAMESPACES
 from labkit.errors import HostDied, SpecError, StepError
 from labkit.linux import hierarchies
 
@@ -100,6 +101,42 @@ def test_memory_max_kills_inside_only(lab: Lab) -> None:
         assert neighbour.running and not neighbour.usage().events.get("oom_kill")
 
 
+def test_whom_the_oom_killer_ended_is_told_and_its_last_counters_are_kept(lab: Lab) -> None:
+    victim = lab.run("busybox", ["sh", "-c", GROWING], limits=Limits(memory="16M", swap=0))
+    lab.reset()
+    assert victim.oom_killed
+    assert str(victim).splitlines()[0].endswith("ended with 137 (killed by the OOM killer: memory.max 16 MiB)")
+    assert victim.usage().events["oom_kill"] == 1
+    assert 14 << 20 < (victim.usage().memory_peak or 0) <= 16 << 20
+    assert victim.usage().cpu
+
+
+def test_a_process_that_is_killed_beside_the_containers_own_is_told_of_both(lab: Lab) -> None:
+    script = f"sh -c '{GROWING}'; echo $?"
+    parent = lab.run("busybox", ["sh", "-c", script], limits=Limits(memory="16M", swap=0))
+    assert (parent.oom_killed, parent.stdout) == (True, "137\n")
+    assert "ended with 0 (the OOM killer killed a process in it: memory.max 16 MiB)" in str(parent)
+    with running(lab, Limits(memory="16M", swap=0), argv=["sleep", "100"]) as (container,):
+        assert not container.exec(["true"]).oom_killed
+        joined = container.exec(["sh", "-c", GROWING])
+        assert (joined.returncode, joined.oom_killed) == (137, True)
+        assert "ended with 137 (killed by the OOM killer: memory.max 16 MiB)" in str(joined)
+        assert not container.exec(["true"]).oom_killed, "what was killed before is not its own"
+        container.kill()
+        container.wait()
+        assert "ended with 137 (the OOM killer killed a process in it" in str(container), "this 137 is ours"
+
+
+def test_a_container_that_ends_by_itself_keeps_its_last_counters(lab: Lab) -> None:
+    done = lab.run("busybox", ["sh", "-c", "i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done"], limits=Limits())
+    usage = done.usage()
+    assert not done.oom_killed
+    assert usage.cpu and usage.memory_peak and usage.processes == 0
+    lab.close()
+    assert done.usage() == usage
+    assert str(done).endswith("ended with 0")
+
+
 def test_the_next_fork_is_refused_and_counted(lab: Lab) -> None:
     script = "for i in 1 2 3 4 5 6 7 8 9; do sleep 60 & done; wait"
     with running(lab, Limits(pids=5), argv=["sleep", "100"]) as (container,):
@@ -108,6 +145,37 @@ def test_the_next_fork_is_refused_and_counted(lab: Lab) -> None:
         usage = container.usage()
     assert usage.processes is not None and usage.processes <= 5
     assert usage.refused
+
+
+@pytest.mark.parametrize("kinds", [NAMESPACES, (*NAMESPACES, "user"), ("mnt", "uts")], ids=",".join)
+def test_one_more_process_takes_one_place_and_no_helper_of_ours_another(lab: Lab, kinds: tuple[str, ...]) -> None:
+    if "user" in kinds and lab.lacking.one_id:
+        pytest.skip("this rootless lab has a single id")
+    container = lab.run("busybox", ["sleep", "100"], detach=True, limits=Limits(pids=2), namespaces=kinds)
+    for _ in range(3):
+        ran = container.exec(["cat", "/proc/self/cgroup"])
+        assert ran.returncode == 0
+    own = lab.run("busybox", ["cat", "/proc/self/cgroup"], limits=Limits(), namespaces=kinds, name=container.name + "x")
+    assert ran.stdout == own.stdout.replace(own.name, container.name), "it is where the container is"
+    held = container.exec(["sleep", "100"], detach=True)
+    assert container.usage().processes == 2
+    with pytest.raises(StepError, match=r"no room for one more process: pids\.max is 2 and 2 are in use \(EAGAIN\)"):
+        lab.terminal(container)
+    held.kill()
+    held.wait()
+    assert container.exec(["true"]).returncode == 0
+
+
+def test_no_room_for_one_more_is_refused_and_says_what_makes_some(lab: Lab) -> None:
+    with running(lab, Limits(pids=1), argv=["sleep", "100"]) as (container,):
+        with pytest.raises(StepError, match=r"pids\.max is 1 and 1 is in use \(EAGAIN\)") as refused:
+            container.exec(["true"])
+        assert (refused.value.errno, refused.value.look) == (errno.EAGAIN, "container.limits(pids=2)")
+        container.limits(pids=2)
+        assert container.exec(["true"]).returncode == 0
+    with pytest.raises(StepError, match="EAGAIN") as refused:
+        lab.run("busybox", ["true"], init=True, limits=Limits(pids=1))
+    assert "pids.max" in str(refused.value.likely)
 
 
 def test_freezing_stops_all_of_them_and_forkers_too(lab: Lab) -> None:

@@ -112,6 +112,35 @@ def test_a_cable_lets_container_and_lab_host_reach_each_other(lab: Lab, sleeper:
     until(lambda: processes(lab) == {"init", "host", "c1"})  # the helper goes
 
 
+def test_each_cable_has_a_network_of_its_own(lab: Lab, sleeper: Container) -> None:
+    """Two of one network were taken once, and the second lost every packet: its answers went down the first."""
+    sleeper.link(f"{MINE}/24")
+    other = lab.run("busybox", ["sleep", "1000"], name="c2", detach=True)
+    for address in ("10.9.0.3/24", f"{MINE}/24", "10.9.0.200/25", "10.8.0.1/12", "10.9.0.9/30"):
+        with pytest.raises(SpecError, match=r"in the network of the cable of container c1: 10\.9\.0\.0/24") as refused:
+            other.link(address)
+    assert refused.value.look == 'container.link("10.9.1.1/30")'
+    other.link("10.9.1.3/24")
+    assert pings(sleeper) and other.exec(["ping", "-c", "1", "-w", "5", "10.9.1.1"]).returncode == 0
+    assert pings(sleeper), "still"
+
+
+def test_a_network_is_free_again_when_its_container_has_ended(lab: Lab, sleeper: Container) -> None:
+    for number in range(5):
+        sleeper.link(f"{MINE}/24")
+        assert pings(sleeper)
+        sleeper.kill()
+        sleeper = lab.run("busybox", ["sleep", "1000"], name=f"next{number}", detach=True)
+
+
+def test_a_network_of_the_lab_hosts_own_is_not_a_cables(lab: Lab, sleeper: Container) -> None:
+    lab.take(AddAddress(link="lo", address="172.16.0.1/16"))
+    with pytest.raises(SpecError, match=r"in the network of lo of the lab host: 172\.16\.0\.0/16") as refused:
+        sleeper.link("172.16.9.2/24")
+    assert refused.value.look == 'container.link("172.17.0.2/24")'
+    sleeper.link("172.17.0.2/24")
+
+
 def speed(container: Container, direction: str) -> float:
     """Bits a second that go over the cable, headers and all, over two seconds in which somebody sends all the time.
 
@@ -352,7 +381,7 @@ def test_a_cable_that_fails_halfway_is_taken_back(
         *good, kill = wiring.laying(laid)
         return Plan.of("lame", ("", [*good, RemoveQdisc(who=laid.helper, link="nowhere"), kill]))
 
-    monkeypatch.setattr("labkit.container.cabling.wiring", SimpleNamespace(cable=wiring.cable, laying=lame))
+    monkeypatch.setattr("labkit.container.cabling.wiring", SimpleNamespace(**{**vars(wiring), "laying": lame}))
     before = lab.snapshot(*PROBES)
     with pytest.raises(StepFailed) as caught:
         sleeper.link(f"{MINE}/24")

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from labkit.cgroups.change import EnterCgroup
+from labkit.cgroups.hold import Held
 from labkit.container import joining, spec
 from labkit.container.spec import Spec
 from labkit.image.accounts import Account
@@ -63,12 +65,21 @@ def test_whoever_enters_hides_before_entering_and_drops_the_rights_that_joining_
     assert ClearDumpable not in order(rootless.steps)
 
 
-def test_whoever_enters_is_in_the_containers_cgroup_before_its_cgroup_namespace() -> None:
-    """Else the kernel lets it bear nobody there, where cgroup2 is mounted with nsdelegate."""
-    held = replace(WEB, cgroup=True)
+def test_only_the_program_itself_enters_the_containers_cgroups_and_then_its_cgroup_namespace() -> None:
+    """A helper in there would take a place of pids.max; and where cgroup2 is mounted with nsdelegate, a process in the
+    cgroup namespace clones no child into a cgroup unless its own is there, too.
+    """
+    held = replace(WEB, cgroup=True, hold=Held(trees=("pids", "memory")))
     steps = joining.plan(held, 7, "web.1", ("true",), workdir="/", user=None).steps
-    born = [step.cgroup for step in steps if isinstance(step, Spawn)]
-    assert born == [held.cgroup_path] and order(steps).index(Spawn) < order(steps).index(joining.SpawnInside)
+    assert [step.cgroup for step in steps if isinstance(step, Spawn)] == [""]
+    [inside] = [step for step in steps if isinstance(step, joining.SpawnInside)]
+    assert (inside.cgroup, "cgroup" in inside.namespaces) == (held.cgroup_path, False)
+    moved = [(step.who, step.process, step.path) for step in steps if isinstance(step, EnterCgroup)]
+    assert moved == [("host", "web.1", f"/run/cgroup1/{tree}/web") for tree in ("pids", "memory")]
+    [joined] = [step for step in steps if isinstance(step, joining.JoinPid)]
+    assert (joined.who, joined.pid, joined.namespaces) == ("web.1", 1, ("cgroup",))
+    kinds = order(steps)
+    assert kinds.index(joining.SpawnInside) < kinds.index(EnterCgroup) < kinds.index(joining.JoinPid)
 
 
 def test_a_root_is_joined_with_its_mount_namespace_and_entered_by_chroot_without() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,10 @@ class Made(Dry):
         super().__init__()
         self.looks = 0
         self.fails: Exception | None = None
+        self.ended: dict[str, Ended] = {}
+
+    def ends(self) -> Mapping[str, Ended]:
+        return self.ended
 
     def hello(self) -> Facts:
         return {**super().hello(), "run": "/run/secret", "lab": "lab-9", "supervisor": PID}
@@ -128,6 +132,31 @@ def test_each_fresh_host_has_answers_of_its_own(recorded: Record) -> None:
     assert (first, replay.look(["uts"])["uts"][0]["hostname"]) == ("look 1", "look 2")
     replay.renew()  # one more than was recorded: it borrows
     assert replay.look(["uts"])["uts"][0]["hostname"] == "look 2"
+
+
+def test_how_programs_ended_with_their_lab_host_is_recorded_with_it(recorded: Record) -> None:
+    counted = Ended(-9, b"going\n", b"\xff", None, {"memory.events": "oom_kill 2"}, {"memory.events": "oom_kill 1"})
+    first, last = {"c1": Ended(3, b"r\n"), "c2": counted}, {"c1": Ended(-9)}
+
+    def act(lab: Any) -> None:
+        lab.below.ended = first
+        lab.take(MKDIR)
+        lab.renew()
+        assert lab.ends() == first
+        lab.below.ended = last
+
+    replay = recorded(act)
+    replay.take(MKDIR)
+    replay.renew()
+    assert replay.ends() == first
+    replay.close()
+    assert replay.ends() == last
+
+
+def test_where_a_lab_host_ended_elsewhere_in_the_recording_nothing_is_known_of_its_programs(recorded: Record) -> None:
+    replay = recorded(lambda lab: lab.take(MKDIR))
+    replay.renew()
+    assert replay.ends() == {}
 
 
 def test_a_narrower_look_is_answered_from_a_wider_one(recorded: Record) -> None:

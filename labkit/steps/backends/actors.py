@@ -16,6 +16,9 @@ from labkit.agent.client import Channel, Client, Stuck
 from labkit.errors import ActorDied, HostDied, StepError
 from labkit.linux.calls import Intent
 from labkit.steps.backends.base import Part, Row
+from labkit.steps.backends.silent import Silence
+
+_SETTLING = 0.25  # seconds that the zygote has for it
 
 
 class Actors:
@@ -24,10 +27,12 @@ class Actors:
     def __init__(self, client: Client) -> None:
         self.client = client
         self.channels: dict[str, Channel] = {}
+        self.silence = Silence(client)
 
-    def begin(self, host: Channel) -> None:
-        """A lab host is there, and `host` is the wire to its zygote."""
+    def begin(self, host: Channel, cgroup: str) -> None:
+        """A lab host is there, and `host` is the wire to its zygote; `cgroup` is its own in the machine, or empty."""
         self.channels = {"host": host}
+        self.silence = Silence(self.client, cgroup)
 
     def let_go(self, name: str = "") -> None:
         """Hang up on one, or on all; one that is not there is no error."""
@@ -35,6 +40,20 @@ class Actors:
         for each in gone:
             if channel := self.channels.pop(each, None):
                 channel.close()
+
+    def settle(self) -> None:
+        """Have the zygote reap every child that has ended by now, so that their ends are told.
+
+        Errors are ignored here, and so is a zygote that is busy, stopped or frozen: it is about to be killed.
+        """
+        channel = self.channels.get("host")
+        if channel is None or not channel.lock.acquire(timeout=_SETTLING):
+            return
+        try:
+            with contextlib.suppress(wire.Closed, Stuck, OSError, ValueError):
+                channel.receive(channel.send({"reap": True}), _SETTLING)
+        finally:
+            channel.lock.release()
 
     def take(self, part: Part) -> list[Row]:
         """As `Backend.take`."""
@@ -56,12 +75,13 @@ class Actors:
         return rows
 
     def _adopt(self, part: Part, rows: list[Row], ours: dict[str, Channel]) -> None:
-        born = any(i.name == "clone3" and row[0] > 0 for i, row in zip(part.intents, rows, strict=False))
+        pid = next((row[0] for i, row in zip(part.intents, rows, strict=False) if i.name == "clone3"), 0)
         for name, channel in ours.items():
-            if born:
+            if pid > 0:
                 self.let_go(name)  # of one of the same name that has gone
                 self.channels[name] = channel
-                greet(channel)
+                self.silence.spawned(part.who, pid, name)
+                self.greet(channel, name)
             else:
                 channel.close()
 
@@ -91,12 +111,13 @@ class Actors:
                 number = channel.send({**message, "calls": packed(part.intents)}, fds or ())
                 if meanwhile:
                     meanwhile()
-                reply, _ = channel.receive(number)
+                still: Callable[[], None] = lambda: self.silence.check(part.who)  # noqa: E731  asked while it is silent
+                reply, _ = channel.receive(number, meanwhile=still)
                 while reply.get("exec"):  # about to exec: the next thing heard is a failure, or the wire closing
                     begin = time.perf_counter_ns()
                     rows = reply["rows"]
                     try:
-                        reply, _ = channel.receive(number)
+                        reply, _ = channel.receive(number, meanwhile=still)
                     except wire.Closed:
                         self.let_go(part.who)
                         return [*rows, [0, 0, time.perf_counter_ns() - begin, None]]
@@ -112,6 +133,11 @@ class Actors:
         finally:
             if fds is not None:
                 fds.close()
+
+    def greet(self, newborn: Channel, name: str) -> None:
+        """Wait until it says that it has put on its name; one that was born into a frozen cgroup does not."""
+        with contextlib.suppress(wire.Closed, Stuck, StepError):
+            newborn.receive(0, meanwhile=lambda: self.silence.check(name))
 
     def _actor(self, who: str) -> Channel:
         if self.client.channel.sock.fileno() < 0:
@@ -135,12 +161,6 @@ class Actors:
             f"process {who} died before it could finish", likely="it was killed, or the init of its pid namespace was",
             look="walk.back(), or lab.reset()",
         )  # fmt: skip
-
-
-def greet(newborn: Channel) -> None:
-    """Wait until it says that it has put on its name."""
-    with contextlib.suppress(wire.Closed, Stuck):
-        newborn.receive(0)
 
 
 def packed(intents: Sequence[Intent]) -> list[list[Any]]:

@@ -38,7 +38,8 @@ class Start:
     With `tty` its streams are one terminal, whose other end is read here, or given away with
     `open_terminal`. With a `hole` the `template` is shared by many: the hole stands for the name in it.
     `clear` names what is to be removed when it has ended: ``{"cgroups": [...], "trees": [...]}``. Its streams belong
-    to uid `owner`, a number of the lab's; with None they stay with the notebook's user.
+    to uid `owner`, a number of the lab's; with None they stay with the notebook's user. `counters` are the files (name,
+    path in the lab host) to be read before the removal; with `shared` others count there, too.
     """
 
     name: str
@@ -49,6 +50,8 @@ class Start:
     open_terminal: bool = False
     owner: int | None = None
     clear: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    counters: tuple[tuple[str, str], ...] = ()
+    shared: bool = False
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -65,12 +68,17 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a program ended. `code` as `subprocess` has it: negative for a signal; None if it could not be started."""
+    """How a program ended. `code` as `subprocess` has it: negative for a signal; None if it could not be started.
+
+    `counters` is what the files of `Start.counters` said at its end, and `before` what they said at its start.
+    """
 
     code: int | None
     stdout: bytes = b""
     stderr: bytes = b""
     failed: tuple[int, Row] | None = None  # index of the call in its own part, and its row
+    counters: Mapping[str, str] = field(default_factory=dict)
+    before: Mapping[str, str] = field(default_factory=dict)
 
 
 class CallFailed(Exception):
@@ -109,7 +117,13 @@ class Backend(Protocol):
         """What the machine below says to a question of `labkit.linux.machine`, about these processes (name: pid)."""
 
     def renew(self) -> Facts:
-        """A fresh lab host; whatever ran in the old one is gone."""
+        """A fresh lab host; whatever ran in the old one is gone: `ends` tells how it ended."""
+
+    def ends(self) -> Mapping[str, Ended]:
+        """How the programs of the lab host before this one ended, or of the last one after `close`: by name.
+
+        Only those that nobody has forgotten before. What ran until the lab host went has the code -9.
+        """
 
     def find(self, image: str) -> str:
         """The directory of an image by name, or of a path, on the real machine. Raises ImageError."""
@@ -147,6 +161,12 @@ class Backend(Protocol):
     def wait(self, name: str, timeout: float | None = None) -> Ended | None:
         """Its end, or None if it has not ended within `timeout` seconds (None: wait as long as it takes)."""
 
+    def ceilings(self) -> list[tuple[str, str, str]]:
+        """What the cgroups allow in which the lab runs, as `labkit.linux.ceilings` reads it; nothing of a recording."""
+
+    def frozen(self, name: str) -> tuple[str, str] | None:
+        """Whether the cgroup of program `name` is frozen, or one above it: the cause and the remedy; None if not."""
+
     def logs(self, name: str) -> tuple[bytes, bytes]:
         """What it has written so far to its two outputs (of a flood, the end)."""
 
@@ -163,4 +183,4 @@ class Backend(Protocol):
         """Send it a signal."""
 
     def close(self) -> None:
-        """Leave nothing behind. Safe to call twice."""
+        """Leave nothing behind; `ends` then tells how the programs ended. Safe to call twice."""

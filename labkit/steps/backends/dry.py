@@ -30,6 +30,9 @@ class Dry:
     def renew(self) -> Facts:
         return {}
 
+    def ends(self) -> Mapping[str, Ended]:
+        return {}
+
     def find(self, image: str) -> str:
         return image
 
@@ -67,6 +70,12 @@ class Dry:
 
     def wait(self, name: str, timeout: float | None = None) -> Ended | None:
         return Ended(0)
+
+    def ceilings(self) -> list[tuple[str, str, str]]:
+        return []
+
+    def frozen(self, name: str) -> tuple[str, str] | None:
+        return None
 
     def logs(self, name: str) -> tuple[bytes, bytes]:
         return b"", b""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from labkit.agent.client import Channel, Client
 from labkit.errors import AgentError, ClosedError, HostDied, ImageError, StepError, errno_meaning
-from labkit.linux import machine
+from labkit.linux import ceilings, hierarchies, machine
 from labkit.linux.calls import Fd, Pid, close, kill, mkdir, move_mount, umount2
 from labkit.linux.constants import EEXIST, EINVAL, MNT_DETACH, MOVE_MOUNT_F_EMPTY_PATH
 from labkit.steps.backends.actors import Actors
@@ -45,15 +45,25 @@ class Live:
 
     def renew(self) -> Facts:
         with self._lock:
-            self._let_go()
-            reply, fds = self.client.ask("host")
-            self.actors.begin(Channel(socket.socket(fileno=fds.pop())))
+            self._settle()
+            reply, fds = self.client.ask("host")  # the old one is gone when this returns
+            self.programs.finish()
+            self.actors.let_go()
             self.info |= reply
+            self.actors.begin(Channel(socket.socket(fileno=fds.pop())), self._cgroup())
             return reply
 
-    def _let_go(self) -> None:
-        self.programs.let_go()
-        self.actors.let_go()
+    def _cgroup(self) -> str:
+        """The lab host's cgroup of version 2 in the machine; empty without one."""
+        return f"{self.info['cgroup']}/h{self.info['generation']}" if self.info["cgroup"] else ""
+
+    def ends(self) -> Mapping[str, Ended]:
+        return self.programs.ends
+
+    def _settle(self) -> None:
+        """Before the lab host is killed: the end of each program that has ended by itself is to be known."""
+        if self.programs.any_running():
+            self.actors.settle()
 
     def find(self, image: str) -> str:
         return self.images.find(image)
@@ -138,6 +148,14 @@ class Live:
     def wait(self, name: str, timeout: float | None = None) -> Ended | None:
         return self.programs.wait(name, timeout)
 
+    def ceilings(self) -> list[tuple[str, str, str]]:
+        trees = hierarchies.read(self.client.supervisor)  # of version 1 labs have their places below its own
+        places = [tree.directory for tree in trees if tree.version == 1 and tree.directory]
+        return ceilings.read([*filter(None, [self._cgroup()]), *places])
+
+    def frozen(self, name: str) -> tuple[str, str] | None:
+        return self.actors.silence.frozen(name)
+
     def logs(self, name: str) -> tuple[bytes, bytes]:
         return self.programs.logs(name)
 
@@ -157,6 +175,10 @@ class Live:
 
     def close(self) -> None:
         with self._lock:
+            self._settle()
             self.programs.close()
-            self._let_go()
-            self.client.close()
+            try:
+                self.client.close()
+            finally:
+                self.programs.finish()
+                self.actors.let_go()

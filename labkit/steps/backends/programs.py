@@ -7,6 +7,7 @@ actors they belong to, and the program's own process says on a wire of its own h
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import termios
@@ -15,9 +16,14 @@ import time
 from labkit.agent import wire
 from labkit.agent.client import Channel
 from labkit.agent.running import Pump, Running
-from labkit.linux.constants import EACCES, ENOENT, ENOTDIR
-from labkit.steps.backends.actors import Actors, greet, packed
+from labkit.errors import LabError, StepError
+from labkit.linux.calls import Pid, kill
+from labkit.linux.constants import EACCES, ENOENT, ENOTDIR, SIGKILL
+from labkit.steps.backends.actors import Actors, packed
 from labkit.steps.backends.base import CallFailed, Ended, Part, Row, Start
+
+_SLICE = 0.5  # seconds of silence after which one asks what keeps a process from becoming its program
+_PATIENCE = 1.0  # seconds for the pipes of a lab host to close that is gone: they do so at once
 
 
 class Programs:
@@ -26,14 +32,22 @@ class Programs:
     def __init__(self, actors: Actors) -> None:
         self.actors = actors
         self.running: dict[str, Running] = {}
+        self.ends: dict[str, Ended] = {}  # of those of the lab host that went last
         self._leaders: dict[str, int] = {}
         self._templates: dict[int, tuple[int, tuple[Part, ...]]] = {}
         self._pump: Pump | None = None
 
-    def let_go(self) -> None:
-        """All of them are gone with their lab host."""
-        for running in self.running.values():
-            running.abandon()
+    def any_running(self) -> bool:
+        """Whether there is one whose end is not known."""
+        return any(not running.ended for running in self.running.values())
+
+    def finish(self) -> None:
+        """All of them are gone with their lab host: take what they left in their pipes, and note how each ended."""
+        deadline = time.monotonic() + _PATIENCE
+        self.ends = {}
+        for name, running in list(self.running.items()):
+            running.finish(deadline)
+            self.ends[name] = _ended(running)
         self.running.clear()
         for leader in self._leaders.values():
             os.close(leader)
@@ -104,11 +118,12 @@ class Programs:
             part = parts[index]
             index += 1
             if part.who == program:
-                channel.send({"calls": packed(part.intents), "quiet": True})
+                with contextlib.suppress(wire.Closed):  # killed already: its end tells that
+                    channel.send({"calls": packed(part.intents), "quiet": True})
                 continue
             if program in part.children and program != start.name:
                 rows = self.actors.exchange(part, {"wire": 0}, wire.take(fds, [0]))
-                greet(channel)
+                self.actors.greet(channel, program)
             elif start.name not in part.children:
                 rows = self.actors.take(part)
                 helpers += part.children
@@ -118,14 +133,15 @@ class Programs:
                     message["then"] = packed(parts[index].intents)
                     index += 1
                 if part.who == "host":
-                    message["status"] = 3
+                    message |= {"status": 3, **_counting(start)}
                 status = os.dup(fds[3])
                 rows = self.actors.exchange(part, message, wire.take(fds, [0] * 5))
                 pid = next(
                     (row[0] for i, row in zip(part.intents, rows, strict=False) if i.name == "clone3" and row[0] > 0), 0
                 )
+                self.actors.silence.spawned("host", pid, start.name)
                 if pid and part.who != "host":
-                    adopt: wire.Message = {"adopt": [start.name, pid], "status": 0, "clear": clear}
+                    adopt = {"adopt": [start.name, pid], "status": 0, "clear": clear, **_counting(start)}
                     self.actors.exchange(Part("host", ()), adopt, wire.Owned([status]))
                 else:
                     os.close(status)
@@ -151,7 +167,7 @@ class Programs:
     def _use(self, number: int, start: Start, running: Running, fds: list[int], ours: list[int]) -> int:
         """One message, one answer: when it comes the process has become its program, or has failed to."""
         clear = {kind: list(paths) for kind, paths in start.clear.items()}
-        message: wire.Message = {"use": number, "name": start.name, "status": 3, "clear": clear}
+        message: wire.Message = {"use": number, "name": start.name, "status": 3, "clear": clear, **_counting(start)}
         if start.owner is not None:
             message["own"] = [start.owner, ours]
         rows = self.actors.exchange(Part("host", ()), message, wire.take(fds, [0] * 4), meanwhile=running.watch)
@@ -160,16 +176,19 @@ class Programs:
             raise CallFailed(start.parts[0], rows)
         pid, _, _, failed = next(row for i, row in zip(first.intents, rows, strict=False) if i.name == "clone3")
         running.became(failed)
+        self.actors.silence.spawned("host", pid, start.name)
         return int(pid)
 
     def wait(self, name: str, timeout: float | None) -> Ended | None:
         """As `Backend.wait`."""
-        running = self.running[name]
+        running = self.running.get(name)
+        if running is None:  # its lab host went while somebody was interrupted who would have told its handle
+            return self.ends.get(name, Ended(-9))
         deadline = None if timeout is None else time.monotonic() + timeout
         try:
             while not running.ended:
                 rest = None if deadline is None else max(0.0, deadline - time.monotonic())
-                running.pump(rest)
+                self._pump_once(running, rest)
                 if rest == 0:
                     break
         finally:
@@ -183,11 +202,32 @@ class Programs:
         """Wait until `name` has become its program; its end if that is over already, or never came to be."""
         running = self.running[name]
         while not running.started or (running.failed is not None and not running.ended):
-            running.pump(None)
+            self._pump_once(running, None)
         if not running.ended:
             self._background(running)
             return None
         return _ended(running)
+
+    def _pump_once(self, running: Running, rest: float | None) -> None:
+        """As `Running.pump`; but one that comes to nothing before the program is there is to say why: StepError."""
+        if running.started:
+            running.pump(rest)
+            return
+        heard = running.pump(_SLICE if rest is None else min(rest, _SLICE))
+        if not heard and rest != 0 and not running.started:
+            self._check(running)
+
+    def _check(self, running: Running) -> None:
+        """Raises StepError where the process that should become the program is frozen or stopped; it is killed then."""
+        try:
+            self.actors.silence.check(running.name)
+        except StepError:
+            kill_it = Part("host", (kill(Pid(running.name), SIGKILL),))
+            with contextlib.suppress(LabError):  # it may have gone meanwhile
+                self.actors.exchange(kill_it, {})
+            del self.running[running.name]
+            running.call_off()
+            raise
 
     def _background(self, running: Running) -> None:
         if self._pump is None:
@@ -196,7 +236,10 @@ class Programs:
 
     def logs(self, name: str) -> tuple[bytes, bytes]:
         """As `Backend.logs`."""
-        running = self.running[name]
+        running = self.running.get(name)
+        if running is None:
+            end = self.ends.get(name, Ended(-9))
+            return end.stdout, end.stderr
         running.pump(0)
         return bytes(running.text["stdout"]), bytes(running.text["stderr"])
 
@@ -216,7 +259,13 @@ def _ended(running: Running) -> Ended:
     if running.failed is not None:
         index = _telling(running.failed)
         failed = (index, running.failed[index])
-    return Ended(running.code, bytes(running.text["stdout"]), bytes(running.text["stderr"]), failed)
+    out, err = bytes(running.text["stdout"]), bytes(running.text["stderr"])
+    return Ended(running.code, out, err, failed, running.counters, running.counters_before)
+
+
+def _counting(start: Start) -> wire.Message:
+    """What the zygote reads at its end, and where others share the files, at its start."""
+    return {"count": [list(each) for each in start.counters], "shared": start.shared} if start.counters else {}
 
 
 def _telling(rows: list[Row]) -> int:

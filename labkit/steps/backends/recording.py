@@ -35,6 +35,7 @@ class Recording:
         self.path = Path(path or os.environ.get("LABKIT_TRACE") or "labkit-trace.jsonl")
         self.tape = _tapes.setdefault(self.path, Tape(time.strftime("%Y-%m-%d", time.gmtime())))
         self.visit, self._numbers = Visit(self.tape), Numbers()
+        self._ends: Mapping[str, Ended] = {}
 
     def _always(self, what: str, answer: Any) -> None:
         self.tape.answers[0, "", what] = [answer]
@@ -59,8 +60,18 @@ class Recording:
         return self._kept(asked_of_machine(question, pids), lambda: self.below.machine(question, pids), dict)
 
     def renew(self) -> Facts:
+        facts = self.below.renew()
+        self._keep_ends()
         self.visit, self._numbers = Visit(self.tape), Numbers()
-        return self.below.renew()
+        return facts
+
+    def ends(self) -> Mapping[str, Ended]:
+        return self._ends
+
+    def _keep_ends(self) -> None:
+        self._ends = self.below.ends()
+        if self._ends:
+            self.visit.keep("ends", {name: _ended_to_json(ended) for name, ended in self._ends.items()})
 
     def find(self, image: str) -> str:
         self._always(f"find {image}", True)
@@ -124,6 +135,14 @@ class Recording:
     def wait(self, name: str, timeout: float | None = None) -> Ended | None:
         return self._kept(f"wait {name}", lambda: self.below.wait(name, timeout), _ended_to_json)
 
+    def ceilings(self) -> list[tuple[str, str, str]]:
+        return self.below.ceilings()  # paths of this machine, which no recording holds: what they refuse is not asked
+
+    def frozen(self, name: str) -> tuple[str, str] | None:
+        if found := self.below.frozen(name):
+            self.visit.keep(f"frozen {name}", found)
+        return found
+
     def logs(self, name: str) -> tuple[bytes, bytes]:
         return self._kept(f"logs {name}", lambda: self.below.logs(name), lambda logs: [_to_text(each) for each in logs])
 
@@ -142,6 +161,7 @@ class Recording:
 
     def close(self) -> None:
         self.below.close()
+        self._keep_ends()
         self.visit.did("close")
         self.path.write_text(self.tape.to_jsonl(), encoding="utf-8")
 
@@ -181,4 +201,5 @@ def _to_text(data: bytes) -> str:
 def _ended_to_json(ended: Ended | None) -> Any:
     if ended is None:
         return None
-    return [ended.code, _to_text(ended.stdout), _to_text(ended.stderr), ended.failed]
+    kept = [ended.code, _to_text(ended.stdout), _to_text(ended.stderr), ended.failed]
+    return [*kept, dict(ended.counters), dict(ended.before)] if ended.counters else kept

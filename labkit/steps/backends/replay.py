@@ -39,6 +39,7 @@ class Replay:
         self.tape = tape
         self.because = because  # why it is not live
         self.visit = Visit(tape)
+        self._ends: Mapping[str, Ended] = {}
 
     @classmethod
     def of(cls, lesson: str, because: str = "") -> Replay:
@@ -95,8 +96,17 @@ class Replay:
         return found
 
     def renew(self) -> Facts:
+        self._find_ends()
         self.visit = Visit(self.tape)
         return {}
+
+    def ends(self) -> Mapping[str, Ended]:
+        return self._ends
+
+    def _find_ends(self) -> None:
+        """Those that were recorded here; where the lab host ended elsewhere in the recording, none."""
+        kept = self._answer("ends") if self.visit.knows("ends") else {}
+        self._ends = {name: ended for name, each in kept.items() if (ended := _ended_from_json(each))}
 
     def find(self, image: str) -> str:
         if not self._always(f"find {image}"):
@@ -156,6 +166,13 @@ class Replay:
         what = f"wait {name}"
         return _ended_from_json(self._answer(what)) if self.visit.knows(what) else None
 
+    def ceilings(self) -> list[tuple[str, str, str]]:
+        return []
+
+    def frozen(self, name: str) -> tuple[str, str] | None:
+        what = f"frozen {name}"
+        return tuple(self._answer(what)) if self.visit.knows(what) else None
+
     def logs(self, name: str) -> tuple[bytes, bytes]:
         what = f"logs {name}"
         out, err = self._answer(what) if self.visit.knows(what) else ("", "")
@@ -175,6 +192,7 @@ class Replay:
         self._answer("signalled", f"signal {number} to {name}")
 
     def close(self) -> None:
+        self._find_ends()
         self.visit.did("close")
 
 
@@ -185,5 +203,5 @@ def _to_bytes(text: str) -> bytes:
 def _ended_from_json(kept: Any) -> Ended | None:
     if kept is None:
         return None
-    code, out, err, failed = kept
-    return Ended(code, _to_bytes(out), _to_bytes(err), tuple(failed) if failed else None)
+    code, out, err, failed, *counted = kept
+    return Ended(code, _to_bytes(out), _to_bytes(err), tuple(failed) if failed else None, *counted)
