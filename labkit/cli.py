@@ -21,7 +21,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     from labkit.errors import LabError
+    from labkit.linux import home
 
+    home.provide()
     try:
         status = command(args)
         sys.stdout.flush()
@@ -106,7 +108,7 @@ def _agent_command(args: argparse.Namespace) -> int:
     print(shlex.join(start.command(way)))
     print(f"# {way}; standard input is the lab's control socket", file=sys.stderr)
     if way == "rootless" and (reason := sudo_rule.refusal()):
-        print(f"# not as root: {reason}; {sudo_rule.REMEDY}", file=sys.stderr)
+        print(f"# not as root: {reason}; {sudo_rule.remedy()}", file=sys.stderr)
     return 0
 
 

@@ -83,6 +83,7 @@ full_disk() { # STEP: say so when that is why; the log, on the same disk, may ha
 tick() { # TITLE: show that something goes on, and for how long
     local turn='-\|/' n=0
     trap - EXIT
+    trap 'kill "${!:-}" 2>/dev/null; exit' TERM # and its sleep with it
     exec 9>&-
     while pause "$n" && kill -0 $$ 2>/dev/null; do
         if [[ -t 1 ]]; then
@@ -98,7 +99,8 @@ pause() { # N: two seconds before the first sign of life; then five signs a seco
     local seconds=15
     [[ ! -t 1 ]] || seconds=0.2
     (($1)) || seconds=2
-    sleep "$seconds" >/dev/null 2>&1 # with no hold on our output: a reader of it must not wait for a sleep
+    sleep "$seconds" >/dev/null 2>&1 & # with no hold on our output: a reader of it must not wait for a sleep
+    wait $!
 }
 
 stop_ticking() {

@@ -44,7 +44,7 @@ def choose() -> str:
         )
     if wanted and wanted not in possible:
         likely, look = {
-            "sudo": ("root needs no sudo" if os.geteuid() == 0 else sudo_rule.refusal(), sudo_rule.REMEDY),
+            "sudo": ("root needs no sudo" if os.geteuid() == 0 else sudo_rule.refusal(), sudo_rule.remedy()),
             "root": ("this notebook does not run as root", "start Jupyter as root, or leave LABKIT_WAY unset"),
             "rootless": ("this notebook runs as root already", "start Jupyter as a user, or leave LABKIT_WAY unset"),
         }.get(wanted, (f"the ways in are {', '.join(possible)}", "leave LABKIT_WAY unset"))

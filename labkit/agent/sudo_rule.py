@@ -20,7 +20,9 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def refusal() -> str | None:
-    """Why the agent cannot be started through sudo; None when it can (about 10 ms). `REMEDY` helps against all."""
+    """Why the agent cannot be started through sudo; None when it can (about 10 ms). `remedy` helps."""
+    if not _has_account():
+        return f"sudo serves only users with an account, and uid {os.getuid()} has none"
     if not os.access(LIBEXEC / "agent", os.X_OK):
         return "there is no sudo rule for the agent"
     if not _same_code():
@@ -30,6 +32,20 @@ def refusal() -> str | None:
     except OSError:
         return "sudo is not installed"
     return None if asked.returncode == 0 else "the sudo rule is not for this user"
+
+
+def remedy() -> str:
+    """What to do so that the rule serves."""
+    return REMEDY if _has_account() else f"give uid {os.getuid()} a line in /etc/passwd, then {REMEDY}"
+
+
+def _has_account() -> bool:
+    import pwd
+
+    try:
+        return bool(pwd.getpwuid(os.getuid()))
+    except KeyError:
+        return False
 
 
 def _same_code() -> bool:

@@ -44,7 +44,7 @@ def way_in(patient: Patient) -> Iterator[Finding]:
     elif patient.way == "rootless":
         yield Finding(
             about="lab", says="opens, rootless: what needs real root is refused there", minor=True,
-            likely=sudo_rule.refusal() or "LABKIT_WAY asks for it", remedy=sudo_rule.REMEDY,
+            likely=sudo_rule.refusal() or "LABKIT_WAY asks for it", remedy=sudo_rule.remedy(),
         )  # fmt: skip
     else:
         yield Finding(about="lab", says=f"opens, {'as root' if patient.way == 'root' else 'as root through sudo'}")

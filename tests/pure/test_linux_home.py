@@ -29,13 +29,22 @@ def temporary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     monkeypatch.setenv("HOME", "/nonexistent")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return tmp_path / f"labkit-data-{os.geteuid()}"
+    return tmp_path / f"labkit-home-{os.geteuid()}"
 
 
 @unix
 def test_without_a_home_it_is_a_directory_of_its_own(temporary: Path) -> None:
-    assert home.data() == str(temporary) == home.data()
+    assert home.data() == f"{temporary}/.local/share" == home.data()
     assert temporary.stat().st_mode & 0o777 == 0o700
+
+
+@unix
+def test_a_process_without_a_home_is_given_one(temporary: Path, tmp_path: Path) -> None:
+    home.provide()
+    assert os.environ["HOME"] == str(temporary)
+    os.environ["HOME"] = str(tmp_path)
+    home.provide()
+    assert os.environ["HOME"] == str(tmp_path), "one that serves stays"
 
 
 @unix
@@ -48,19 +57,20 @@ def test_what_others_have_put_there_is_left_alone(temporary: Path, what: str, tm
     else:
         temporary.mkdir()
         temporary.chmod(0o777)
-    found = Path(home.data())
-    assert found != temporary and found.stat().st_mode & 0o777 == 0o700 and home.data() == str(found)
+    found = Path(home.data()).parents[1]
+    assert found != temporary and found.stat().st_mode & 0o777 == 0o700
+    assert home.data() == f"{found}/.local/share", "the same for the life of a process"
 
 
 @unix
 @pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() != 0, reason="becoming another uid needs root")
 @pytest.mark.parametrize("given", [{}, {"HOME": "/nonexistent"}, {"HOME": "/"}])
 def test_so_it_is_for_a_uid_without_an_account(given: dict[str, str]) -> None:
-    place = f"{tempfile.gettempdir()}/labkit-data-1234567"
+    place = f"{tempfile.gettempdir()}/labkit-home-1234567"
     done = subprocess.run(
         ["setpriv", "--reuid", "1234567", "--regid", "0", "--clear-groups", sys.executable, "-S", "-c",
          f"import sys; sys.path.insert(0, {str(ROOT)!r}); from labkit.linux import home; print(home.data())"],
         capture_output=True, text=True, check=True, env=given, timeout=30,
     )  # fmt: skip
-    assert done.stdout == f"{place}\n"
+    assert done.stdout == f"{place}/.local/share\n"
     os.rmdir(place)
