@@ -26,7 +26,7 @@ class Student:
 
     def __init__(self, notebook: Notebook, lesson: dict[str, Any], *, thorough: bool) -> None:
         self.notebook, self.lesson, self.page, self.thorough = notebook, lesson, notebook.page, thorough
-        cells = json.loads((notebook.server.directory / notebook.name).read_text())["cells"]
+        cells = json.loads((notebook.server.work / notebook.name).read_text())["cells"]
         self.sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
         self.said: Iterator[tuple[str, bool]] = iter(lesson["said"])
         self.players = self.pictures = 0

@@ -30,7 +30,7 @@ def first(server: Checkout, context: Any) -> Iterator[Page]:
     page = context.new_page()
     page.set_default_timeout(30 * SECOND)
     yield page
-    page.close()
+    Notebook(server, context, LESSON, page=page).close()  # and the kernel, which may have come for it
 
 
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768)])

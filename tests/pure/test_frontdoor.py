@@ -44,7 +44,7 @@ def test_help_names_every_command() -> None:
     offered = set(re.findall(r"^  (\w+) ", done.stdout, re.MULTILINE))
     assert (done.returncode, done.stderr) == (0, "")
     assert offered == {"up", "down", "doctor", "top", "vm", "test", "record", "bench", "remove"}
-    assert lab().stdout == done.stdout
+    assert lab().stdout == lab("up", "--help").stdout == done.stdout
 
 
 @pytest.mark.parametrize(
