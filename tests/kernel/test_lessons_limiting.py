@@ -17,7 +17,7 @@ from labkit.cgroups.change import Freeze, HandDown
 from labkit.cgroups.places import ROOT, ROOT_V1
 from labkit.container.container import Container
 from labkit.errors import StepError
-from labkit.learn import limiting, seen
+from labkit.learn import limiting, measuring, seen
 from labkit.learn.measuring import BUSY, GROWING, delays, disk, send, shares, speed
 from labkit.learn.tenants import clear, enter, held, limit, place, tenant
 from labkit.linux.constants import SIGKILL, SIGTERM
@@ -157,8 +157,28 @@ def test_a_weight_counts_among_those_who_want_to_run(lab: Lab) -> None:
 
 def test_a_quota_moves_the_tail_and_leaves_the_quickest(lab: Lab) -> None:
     free, quota = delays(lab, None, 0.2)
+    if quota.busy:
+        pytest.skip(quota.busy)
     assert quota.quickest < 3 * free.quickest
     assert quota.tail > 3 * free.tail
+
+
+@pytest.mark.timeout(20)  # it would wait for a thousand seconds
+def test_a_start_that_comes_before_the_program_waits_for_it_is_not_lost(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = measuring.WORK.replace("echo ready; ", "echo ready; sleep 0.5; ")
+    assert late != measuring.WORK
+    monkeypatch.setattr(measuring, "WORK", late)
+    assert delays(lab, None)[0].seconds
+
+
+def test_a_start_that_comes_before_there_is_anything_to_wait_at_is_not_lost(lab: Lab) -> None:
+    script = f"sleep 0.3; {measuring.WORK}"
+    box = lab.run("busybox", ["sh", "-c", script, "1", "1"], detach=True)
+    box.exec(["sh", "-c", measuring.START])
+    assert box.wait(10) == 0
+    assert len(box.stdout.split()) == 3
 
 
 def test_the_largest_is_killed_and_not_who_grows(lab: Lab) -> None:
