@@ -20,6 +20,10 @@ for name in ("SIGHUP", "SIGQUIT"):
     if hasattr(signal, name):  # Windows has neither
         signal.signal(getattr(signal, name), signal.SIG_DFL)
 
+
+#: how a test that takes too long is ended; what a ring reports
+pytest_plugins = ("time_limits", "ringreport.plugin")
+
 #: pictures are extra, and drawn from the same facts as the text
 PICTURES = ("text/html", "image/svg+xml")
 

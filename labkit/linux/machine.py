@@ -98,11 +98,12 @@ def spent(pids: Pids) -> Answer:
 
     stats = {name: f"{cgroup2.own(pid)}/cpu.stat" for name, pid in pids.items()}
     before, began = _counted(stats), time.monotonic()
+    seen: list[dict[str, float]] = []
     while True:
         time.sleep(0.05)
         found, passed = _counted(stats), time.monotonic() - began
-        got = {name: seconds - before[name] for name, seconds in found.items()}
-        if min(got.values()) >= 2 * _ENOUGH or passed > _MOST:
+        seen.append(got := {name: seconds - before[name] for name, seconds in found.items()})
+        if (min(got.values()) >= 2 * _ENOUGH and _steady(seen)) or passed > _MOST:
             return {"": passed, **got}
 
 
