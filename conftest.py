@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Generator
 from typing import Any
 
 import pytest
 
 from labkit.agent import start
 from labkit.doctor import notice
-from labkit.learn.measured import TOO_BUSY
 
 # Started in the background (`./lab test &`, `nohup`), we inherit that these are ignored, and every exec would hand it
 # on: to the scripts whose Ctrl-C is tested, and to containers that should find all signals as a fresh program does.
@@ -21,8 +19,8 @@ for name in ("SIGHUP", "SIGQUIT"):
         signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
-#: how a test that takes too long is ended; what a ring reports
-pytest_plugins = ("time_limits", "ringreport.plugin")
+#: how a test that takes too long is ended; which cells could not be measured; what a ring reports
+pytest_plugins = ("time_limits", "too_busy", "ringreport.plugin")
 
 #: pictures are extra, and drawn from the same facts as the text
 PICTURES = ("text/html", "image/svg+xml")
@@ -48,15 +46,3 @@ def pytest_collection_modifyitems(items: list[Any]) -> None:
         if lacking:
             cell.add_marker(pytest.mark.skip(reason=f"this rootless lab cannot: {lacking}"))
         cell.options["check"] = False
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: Any, call: Any) -> Generator[None, Any, Any]:
-    """Skip a cell that says that the machine is too busy, instead of the answer that is stored in the notebook."""
-    report = yield
-    outputs = getattr(item, "test_outputs", None) or []  # of a cell that was run
-    told = [str(output.get("text", "") or output.get("data", {}).get("text/plain", "")) for output in outputs]
-    raised = any(output.output_type == "error" for output in outputs)
-    if report.failed and not raised and any(TOO_BUSY in text for text in told):
-        report.outcome, report.longrepr = "skipped", (str(item.path), 0, f"Skipped: {TOO_BUSY}: {item.name}")
-    return report

@@ -119,7 +119,7 @@ def compare(measure: Callable[[int], Sequence[float]], count: int, bound: float 
     busy = ""
     if not good and first.late(bound):
         much = first.tail / first.quickest
-        busy = f"{TOO_BUSY}: one of twenty pieces took {much:.0f} times as long as the quickest, without any limit"
+        busy = f"{TOO_BUSY}: without any limit, one of twenty pieces took {much:.0f} times as long as the quickest"
     return tuple(Delays(each.seconds, busy) for each in (first, *others))
 
 

@@ -54,6 +54,8 @@ def test_help_names_every_command() -> None:
         (["up", "--port", "http"], "--port wants a number, not http"),
         (["up", "--port", "65536"], "--port wants a number, not 65536"),
         (["test", "kernels"], "there is no ring kernels"),
+        (["test", "pure", "kernels", "-x"], "there is no ring kernels"),
+        (["test", "kernel", "--report"], "--report wants a directory"),
         (["vm", "--fast"], "vm does not know --fast"),
         (["vm", "--stop", "--reset"], "vm takes one option at a time"),
     ],

@@ -25,7 +25,7 @@ def delay_strip(rows: Mapping[str, Sequence[float]], *, note: str = "") -> Pictu
     `note` is what a reader must know of the measurement: that the machine was busy. It stands in the text, too.
     """
     lines = [f"{clean(name)}: {len(seconds)} pieces of work" for name, seconds in rows.items()]
-    text = "\n".join([*lines, *_lines(note)])
+    text = "\n".join([*lines, *([clean(note)] if note else [])])
     return Picture(_TITLE, f"{_TITLE}. {text}", text, _draw(rows, note))
 
 
@@ -53,13 +53,9 @@ def _draw(rows: Mapping[str, Sequence[float]], note: str) -> Svg:
         below = y + _STROKE + 14  # each mark on its own side, for they may be close to each other
         svg.text(at(middle) + _MARK, below, "median ▲", css="lk-dim", size=11.5, anchor="end", tip=_told(middle))
         svg.text(at(tail) - _MARK, below, "▲ 95 of 100", css="lk-dim", size=11.5, tip=_told(tail))
-    for line, words in enumerate(_lines(note)):
+    for line, words in enumerate(wrap(clean(note), _WIDE)):
         svg.text(0, bottom + 44 + 18 * line, words, css="lk-strong")
     return svg
-
-
-def _lines(note: str) -> list[str]:
-    return [clean(line) for line in wrap(note, _WIDE)]
 
 
 def _told(seconds: float) -> str:
