@@ -83,7 +83,7 @@ pytest() { # OPTION...; a ring that ran no test fails: see tests/ringreport/plug
     "$PYTHON" -m pytest "$@" "${report[@]}" </dev/null
 }
 
-ring_pure() { pytest tests/pure -q "$@"; }
+ring_pure() { pytest tests/pure -q -n 2 "$@"; }
 ring_kernel() { pytest tests/kernel -q -n 2 "$@"; }
 ring_interop() { pytest tests/interop -q "$@"; }
 ring_long() { # an hour for one test
