@@ -15,6 +15,10 @@ from labkit.doctor import notice
 # scripts whose Ctrl-C is tested.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
+#: how a test that takes too long is ended; which cells could not be measured; what a ring reports
+pytest_plugins = ("time_limits", "too_busy", "ringreport.plugin")
+
 #: pictures are extra, and drawn from the same facts as the text
 PICTURES = ("text/html", "image/svg+xml")
 

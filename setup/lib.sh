@@ -21,6 +21,12 @@ me() { # the user's name; the number where the machine has no name for it, as in
 [[ -d $HOME && -w $HOME ]] || HOME=$STATE/home
 export HOME
 
+# Downloads lie where LABKIT_CACHE says, so that a CI can keep them from one run to the next: docs/testing.md.
+if [[ -n ${LABKIT_CACHE:-} ]]; then
+    [[ $LABKIT_CACHE == /* ]] || LABKIT_CACHE=$OLDPWD/$LABKIT_CACHE # where the caller stands
+    export LABKIT_CACHE PIP_CACHE_DIR=$LABKIT_CACHE/pip PLAYWRIGHT_BROWSERS_PATH=$LABKIT_CACHE/playwright
+fi
+
 say() { printf '%s\n' "$*"; }
 
 note() { printf 'note: %s\n' "$*" >&2; }

@@ -37,7 +37,11 @@ packages() { # LIST...: install what is missing of these lists; only `need` is w
 }
 
 install_packages() { # NAME...
-    local known
+    local known cache=()
+    if [[ -n ${LABKIT_CACHE:-} ]]; then
+        mkdir -p "$LABKIT_CACHE/apt" || return 1
+        cache=(-o "Dir::Cache::Archives=$LABKIT_CACHE/apt" -o APT::Keep-Downloaded-Packages=true)
+    fi
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=180 update ||
         echo "some package lists could not be refreshed; trying with those that are here"
     # Ubuntu has no chromium package but a snap: the browser ring finds another browser there, or says so.
@@ -46,8 +50,11 @@ install_packages() { # NAME...
     as_root env DEBIAN_FRONTEND=noninteractive dpkg --configure -a ||
         echo "what an interrupted installation left could not be finished; trying all the same"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
-        -o DPkg::Lock::Timeout=180 -o DPkg::Options::=--path-include='/usr/share/man/man[1-8]/*' install "${known[@]}" ||
-        return 1
+        -o DPkg::Lock::Timeout=180 -o DPkg::Options::=--path-include='/usr/share/man/man[1-8]/*' "${cache[@]}" \
+        install "${known[@]}" || return 1
+    if [[ -n ${LABKIT_CACHE:-} ]]; then # what only root may read: who packs the cache may be another
+        as_root rm -rf "$LABKIT_CACHE/apt/partial" "$LABKIT_CACHE/apt/lock" || return 1
+    fi
     printf '%s\n' "${known[@]}" >>"$STATE/apt-installed"
 }
 

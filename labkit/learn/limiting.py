@@ -22,12 +22,14 @@ from labkit.steps.plan import Plan
 from labkit.steps.step import Step
 
 ON_AIR = "/tmp/on-air"  #: what the radio writes when it can be told to end
-#: lets time pass until the bakery has got 0.3 s of CPU (12 s at most), and writes down the microseconds of both; of the
-#: radio those in the middle between before and after, as the judge itself may have to wait while it reads
+#: lets time pass until the bakery has got 0.3 s of CPU and half a second has changed the proportion by less than 0.2
+#: (30 s at most), and writes down the microseconds of both; of the radio those in the middle between before and after,
+#: as the judge itself may have to wait while it reads
 _JUDGE = """cd /sys/fs/cgroup
 look() { read k R <radio/cpu.stat; read k B <bakery/cpu.stat; read k S <radio/cpu.stat; R=$(((R+S)/2)); }
-look; b=$B; r=$R; n=0
-while [ $((B-b)) -lt 300000 -a $n -lt 24 ]; do sleep 0.5; n=$((n+1)); look; done
+look; b=$B; r=$R; n=0; p=0; q=99
+while [ $n -lt 60 ] && [ $((B-b)) -lt 300000 -o $((p-q)) -gt 20 -o $((q-p)) -gt 20 ]; do
+sleep 0.5; n=$((n+1)); look; p=$q; q=$((100*(R-r)/(B-b+1))); done
 echo $((B-b)) $((R-r)) >/tmp/shares"""
 #: waits until one of two processes has gone
 _WITNESS = """cd /sys/fs/cgroup/bakery; n=0

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
@@ -20,17 +18,20 @@ from labkit.container.container import Container
 from labkit.errors import LabError, SpecError
 from labkit.learn.asking import Renewable
 from labkit.learn.bare import OnMachine
-from labkit.linux.constants import SIGUSR1
-from labkit.steps.display import Shown
+from labkit.learn.measured import Delays, compare
 
 T = TypeVar("T")
 BUSY = ("sh", "-c", "while :; do :; done")  #: a program that only computes
 GROWING = ("sh", "-c", "x=0123456789; while :; do x=$x$x; done")  #: one that wants ever more memory
-_PIECES, _ROUNDS = 40, 2  # of work; in turns, for what else the machine has to do changes from second to second
+_PIECES = 40  # of work, in each round
 _PIECE = 0.004  # seconds that one should take: five fill a quota of 20 %, so that of these one in five has to wait
 _NOW = "echo $EPOCHREALTIME"  # the shell's own: to start a program takes longer than what is measured
-_WORK = f"""trap : USR1; sleep 1000 & echo ready; wait; {_NOW}; i=0
-while [ $i -lt $0 ]; do j=0; while [ $j -lt $1 ]; do j=$((j+1)); done; {_NOW}; i=$((i+1)); done; kill $!"""
+_DOOR = "/tmp/start"
+#: Waits at a FIFO, on which nothing is lost: who opens one end of it waits for the other, whoever comes first. (With a
+#: signal it would be lost between `echo ready` and `wait`, and the wait would never end.)
+WORK = f"""mkfifo {_DOOR}; echo ready; read go <{_DOOR}; {_NOW}; i=0
+while [ $i -lt $0 ]; do j=0; while [ $j -lt $1 ]; do j=$((j+1)); done; {_NOW}; i=$((i+1)); done"""
+START = f"until [ -p {_DOOR} ]; do sleep 0.01; done; echo go >{_DOOR}"  #: lets it begin, from another process
 #: few large reads: between two of them a reader may have to wait for a CPU
 _READ = f"stat -c %s /bin/busybox; {_NOW}; dd if=/bin/busybox of=/dev/null bs=1M $0 2>/dev/null; {_NOW}"
 _SEND = "until dd if=/dev/zero bs=16k count=10 2>/dev/null | nc $0 9000; do :; done"
@@ -58,50 +59,25 @@ def shares(lab: Running, *containers: Container) -> list[float]:
     return [spent[container.name] / spent[""] for container in containers]
 
 
-def about(number: float, wanted: float, within: float = 0.1) -> str:
-    """A measured number in words: the `wanted` one where it is that, within this part of it; else what it is."""
-    return f"{wanted:g} (within {within:.0%})" if abs(number / wanted - 1) <= within else f"{number:.2f}"
-
-
-@dataclass(frozen=True)
-class Delays(Shown):
-    """How long each of many equal pieces of work took, in seconds."""
-
-    seconds: tuple[float, ...]
-
-    @property
-    def quickest(self) -> float:
-        """What it takes where nothing comes between."""
-        return min(self.seconds)
-
-    @property
-    def tail(self) -> float:
-        """The 95th percentile: one of twenty took longer."""
-        return statistics.quantiles(self.seconds, n=20, method="inclusive")[-1]
-
-    def __str__(self) -> str:
-        return f"{len(self.seconds)} pieces of work, and how long each took"
-
-
 def delays(lab: Running, *quotas: float | None) -> tuple[Delays, ...]:
-    """Do the same pieces of work in a container on CPU 0 with each of these quotas; a piece takes 4 ms."""
-    loops = max(1, round(1000 * _PIECE / _work(lab, None, 20, 1000).quickest))
-    found: list[list[float]] = [[] for _ in quotas]
-    for seconds, quota in zip(found * _ROUNDS, quotas * _ROUNDS, strict=True):
-        seconds += _work(lab, quota, _PIECES, loops).seconds
-    return tuple(Delays(tuple(seconds)) for seconds in found)
+    """Do the same pieces of work in a container on CPU 0 with each of these quotas; a piece takes 4 ms.
+
+    In rounds, until the comparison with the first of them is clear; see `labkit.learn.measured.compare`.
+    """
+    loops = max(1, round(1000 * _PIECE / Delays(_work(lab, None, 20, 1000)).quickest))
+    return compare(lambda number: _work(lab, quotas[number], _PIECES, loops), len(quotas))
 
 
-def _work(lab: Running, quota: float | None, pieces: int, loops: int) -> Delays:
-    """The quota is set when the container is ready: to be born under it would take its time, too."""
-    box = lab.run("busybox", ["sh", "-c", _WORK, str(pieces), str(loops)], limits=Limits(cpus="0"), detach=True)
+def _work(lab: Running, quota: float | None, pieces: int, loops: int) -> tuple[float, ...]:
+    """Seconds that each piece took. The quota is set when the program waits: its start would use some of it."""
+    box = lab.run("busybox", ["sh", "-c", WORK, str(pieces), str(loops)], limits=Limits(cpus="0"), detach=True)
     soon(lab, lambda: box.stdout)
     if quota is not None:
         box.limits(cpu=quota)
-    box.kill(SIGUSR1)
+    box.exec(["sh", "-c", START])
     box.wait()
     stamps = [float(line) for line in box.stdout.split()[1:]]
-    return Delays(tuple(after - before for before, after in pairwise(stamps)))
+    return tuple(after - before for before, after in pairwise(stamps))
 
 
 def disk(lab: Running) -> str:
@@ -155,8 +131,8 @@ def together(lab: Running) -> str:
 
 
 def soon(lab: Running, ask: Callable[[], T]) -> T:
-    """The first answer that is not empty, asked for ten times a second, three seconds long."""
-    for _ in range(30):
+    """The first answer that is not empty, asked for ten times a second; after twenty seconds the last one."""
+    for _ in range(200):
         if answer := ask():
             break
         time.sleep(0 if lab.recorded else 0.1)

@@ -22,6 +22,7 @@ from labkit.container.machine import MachineUsage
 from labkit.learn.asking import Renewable
 from labkit.learn.bare import OnMachine
 from labkit.learn.judging import labels
+from labkit.learn.measured import ENOUGH
 from labkit.namespaces.processes import Exec, Kill, Reap
 from labkit.namespaces.spawn import Spawn
 from labkit.steps.display import Shown
@@ -103,16 +104,23 @@ def cost(container: Container, argv: Sequence[str] | str) -> Cost:
 
 
 def compete(processes: Mapping[Container, int]) -> list[Cost]:
-    """What each spends in a second in which all compete for one CPU, with so many processes that only compute."""
+    """What each spends in a second in which all compete for one CPU, with so many processes that only compute.
+
+    On a busy machine in several seconds: until each that computes has got enough to be compared, or in ten.
+    """
     running = [each.exec(SPINNING, detach=True) for each, count in processes.items() for _ in range(count)]
     before = [container.usage() for container in processes]
-    # The lab's clock, for a recorded lesson does not wait; beside those of whom another one more is not seen.
-    max(processes, key=lambda each: processes[each]).exec("sleep 1")
-    after = [container.usage() for container in processes]
+    for _ in range(10):
+        # The lab's clock, for a recorded lesson does not wait; beside those of whom another one more is not seen.
+        max(processes, key=lambda each: processes[each]).exec("sleep 1")
+        after = [container.usage() for container in processes]
+        spent = [Cost.between(old, new) for old, new in zip(before, after, strict=True)]
+        if all(each.cpu >= ENOUGH for each, count in zip(spent, processes.values(), strict=True) if count):
+            break
     for process in running:
         process.kill()
         process.wait()
-    return [Cost.between(old, new) for old, new in zip(before, after, strict=True)]
+    return spent
 
 
 def both_sides(lab: Metered, container: Container, argv: Sequence[str] | str) -> tuple[Cost, float]:

@@ -13,7 +13,7 @@ from typing import Any
 
 Pids = Mapping[str, int]
 Answer = dict[str, Any]
-_ENOUGH, _MOST = 0.2, 6.0  # seconds of CPU for the slowest; seconds of waiting for that
+_ENOUGH, _MOST = 0.2, 20.0  # seconds of CPU for the slowest; seconds of waiting for that
 _STEADY = 0.07  # by how much of itself a share may still change while the time doubles
 _CALM, _PATIENCE = 0.4, 10.0  # seconds without a change; seconds of waiting for that
 
@@ -68,7 +68,7 @@ def shares(pids: Pids) -> Answer:
     Counted by the kernel, not by the clock on the wall: where they are bound to one CPU, whatever else runs there
     takes from all of them alike, so the proportion holds on a busy machine, too. Ends as soon as the slowest has
     had a fifth of a second and the proportion is steady: a virtual CPU that was away charges that time to whoever
-    ran, and makes up for it later. After six seconds it ends in any case.
+    ran, and makes up for it later. After twenty seconds it ends in any case.
     """
     import psutil
 
@@ -105,11 +105,12 @@ def spent(pids: Pids) -> Answer:
 
     stats = {name: f"{cgroup2.own(pid)}/cpu.stat" for name, pid in pids.items()}
     before, began = _counted(stats), time.monotonic()
+    seen: list[dict[str, float]] = []
     while True:
         time.sleep(0.05)
         found, passed = _counted(stats), time.monotonic() - began
-        got = {name: seconds - before[name] for name, seconds in found.items()}
-        if min(got.values()) >= 2 * _ENOUGH or passed > _MOST:
+        seen.append(got := {name: seconds - before[name] for name, seconds in found.items()})
+        if (min(got.values()) >= 2 * _ENOUGH and _steady(seen)) or passed > _MOST:
             return {"": passed, **got}
 
 

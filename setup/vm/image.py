@@ -97,18 +97,39 @@ def _fill(recipe: Recipe, room: Path, log: Path, lock: int) -> None:
         (room / path.name).unlink()
 
 
+def _kept(cache: str) -> tuple[list[str], list[str]]:
+    """Options that take packages from below `cache`, and those that put them there, for between script and image."""
+    if not cache:
+        return [], []
+    debs = Path(cache, "debs")
+    debs.mkdir(parents=True, exist_ok=True)
+    place = "/var/cache/apt/archives"
+    before = [
+        "--skip=essential/unlink", '--aptopt=APT::Keep-Downloaded-Packages "true";',
+        f'--setup-hook=mkdir -p "$1"{place}', f"--setup-hook=sync-in {shlex.quote(str(debs))} {place}",
+    ]  # fmt: skip
+    after = [
+        f'--customize-hook=rm -rf "$1"{place}/partial "$1"{place}/lock',
+        f"--customize-hook=sync-out {place} {shlex.quote(str(debs))}",
+        f'--customize-hook=rm -f "$1"{place}/*.deb',
+    ]
+    return before, after
+
+
 def _command(recipe: Recipe, room: Path) -> list[str]:
     disk = shlex.quote(str(room / "disk.img"))
     settings = shlex.quote(str(room / "apt-settings"))
     write = _WRITE.format(label="labkit", disk=disk, settings=settings, size=recipe.size)
     script = shlex.join(["bash", str(room / recipe.script.name)])
+    taken, kept = _kept(os.environ.get("LABKIT_CACHE", ""))
     return [
-        "mmdebstrap", "--mode=auto", "--variant=apt", "--format=null",
+        "mmdebstrap", "--mode=auto", "--variant=apt", "--format=null", *taken,
         *(f"--aptopt={setting}" for setting in sources.settings()),
         # The manual is part of the lessons; images of containers leave it out.
         "--dpkgopt=path-include=/usr/share/man/man[1-8]/*",
         f"--include={','.join(recipe.packages)}",
         f'--customize-hook={script} "$1" {shlex.join([str(room), *recipe.arguments])}',
+        *kept,
         f"--customize-hook=unshare --mount sh -euc {shlex.quote(write)} - \"$1\"",
         recipe.release, "-", *sources.lines(recipe.release, backports=recipe.backports),
     ]  # fmt: skip

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +13,10 @@ playwright = pytest.importorskip("playwright.sync_api")
 
 from browser.checkout import Checkout  # noqa: E402
 from browser.pages import ARGUMENTS, SECOND, Notebook  # noqa: E402
+from ringreport import plugin  # noqa: E402
+
+#: where the browser's context is found when a test has failed
+OPEN = pytest.StashKey[Any]()
 
 playwright.expect.set_options(timeout=20 * SECOND)  # patience for a busy machine; nothing is measured here
 
@@ -22,6 +27,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "browser" in item.path.parts and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        if "browser" in item.path.parts and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(240))  # the first of a worker makes a checkout, a lesson has 50 cells
 
 
 @pytest.fixture(scope="session")
@@ -44,13 +51,32 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def context(browser: Any) -> Iterator[Any]:
+def context(browser: Any, pytestconfig: pytest.Config) -> Iterator[Any]:
     """One student's browser: what JupyterLab loads is loaded once."""
     made = browser.new_context(
         locale="en-US", reduced_motion="reduce", permissions=["clipboard-read", "clipboard-write"]
     )
+    pytestconfig.stash[OPEN] = made
     yield made
+    del pytestconfig.stash[OPEN]
     made.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With ``--report DIR``: a screenshot of each page that is open when a test fails."""
+    report = yield
+    directory, context = plugin.place(item.config), item.config.stash.get(OPEN, None)
+    if report.failed and directory and context:
+        name = re.sub(r"\W+", "-", item.nodeid.partition("browser/")[2])[:120]
+        (directory / "screenshots").mkdir(parents=True, exist_ok=True)
+        for number, page in enumerate(context.pages):
+            path = directory / "screenshots" / f"{name}-{report.when}-{number}.png"
+            try:
+                page.screenshot(path=path, timeout=10 * SECOND)
+            except playwright.Error as error:  # it hangs, or has crashed: that is worth knowing, too
+                path.with_suffix(".txt").write_text(f"{page.url}: {error}\n")
+    return report
 
 
 @pytest.fixture(scope="module")

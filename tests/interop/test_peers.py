@@ -19,7 +19,10 @@ from labkit.image.rootfs import image_path
 from labkit.linux.capabilities import DOCKER_DEFAULT, mask
 from labkit.linux.nsfs import KINDS
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="runc is compared as root runs it")
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="runc is compared as root runs it"),
+    pytest.mark.one_must_run("the comparison with bwrap and runc"),
+]
 
 LOOK = f"""
 for k in {" ".join(KINDS)}; do echo "ns $k $(readlink /proc/self/ns/$k)"; done

@@ -21,7 +21,10 @@ from labkit.container.container import Container
 from labkit.linux.capabilities import decode_set
 from labkit.steps.fact import Address, CgroupMembership, Credentials, Link, Mount, Namespace, Process, Root, Route, Uts
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="looking into a container from outside takes root")
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="looking into a container from outside takes root"),
+    pytest.mark.one_must_run("the comparison with the standard tools"),
+]
 
 
 def tool(name: str) -> pytest.MarkDecorator:

@@ -123,7 +123,11 @@ def test_a_fork_that_lives_on_does_not_keep_the_lab_alive(new_lab: Callable[[], 
 
 
 def interrupt(act: Callable[[], object], after: float) -> None:
-    """KeyboardInterrupt in the main thread `after` some seconds of `act`, as the stop button of a notebook does it."""
+    """KeyboardInterrupt in the main thread `after` some seconds of `act`, as the stop button of a notebook does it.
+
+    The process has one such timer; it is lent by the one that limits the test's own time.
+    """
+    (limit, _), began = signal.getitimer(signal.ITIMER_REAL), time.monotonic()
     previous, told = signal.signal(signal.SIGALRM, signal.default_int_handler), sys.unraisablehook
     # One that strikes in the callback of a weak reference goes no further: Python tells of it, and all goes on. One
     # between a socket's making and its owner leaves the closing to the collector, which does it at once, and says so.
@@ -138,6 +142,8 @@ def interrupt(act: Callable[[], object], after: float) -> None:
     except KeyboardInterrupt:
         pass
     signal.signal(signal.SIGALRM, previous)
+    if limit:
+        signal.setitimer(signal.ITIMER_REAL, max(limit - (time.monotonic() - began), 0.01))
     sys.unraisablehook = told
 
 

@@ -56,6 +56,7 @@ def there_and_back(lab: Lab, plan: Plan, m: int, n: int) -> None:
     same(found, straight(lab, plan, n), walk)
 
 
+@pytest.mark.timeout(180)  # 40 examples of up to 15 steps each: 20 s where nothing else runs, more beside other work
 @settings(max_examples=40, deadline=None, suppress_health_check=_QUIET)
 @given(plan=plans(), data=st.data())
 def test_there_and_back_is_as_if_one_had_never_gone(lab: Lab, plan: Plan, data: st.DataObject) -> None:

@@ -24,7 +24,8 @@ from labkit.steps.backends.replay import Replay
 from labkit.steps.backends.tape import Tape
 
 PATIENCE = 30.0
-WAIT = "sleep 1000 & trap 'kill $!' USR1; echo ready; wait; "  #: what a shell does until it gets SIGUSR1
+#: What a shell does until it gets SIGUSR1. One that comes before the wait is not lost: it ends what is waited for.
+WAIT = "sleep 1000 & trap 'kill $!' USR1; echo ready; wait; "
 EATER = "head -c 60000000 /dev/zero | tail; "  #: tail keeps a line until it ends, and this one does not
 
 

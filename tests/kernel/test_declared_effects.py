@@ -49,6 +49,7 @@ def test_every_kind_of_step_has_an_example() -> None:
     assert kinds_without_example() == set()
 
 
+@pytest.mark.timeout(180)  # 40 examples of up to 15 steps each: 20 s where nothing else runs, more beside other work
 @settings(max_examples=40, deadline=None, suppress_health_check=_QUIET)
 @given(plan=plans())
 def test_random_steps_change_only_what_they_declare(lab: Lab, plan: Plan) -> None:

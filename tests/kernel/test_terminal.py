@@ -27,10 +27,12 @@ def read_until(fd, wanted, patience=10.0):
     return text
 
 
-def test_ctrl_c_reaches_a_program_because_the_agent_hands_no_ignored_signal_on(terminal):
+def test_ctrl_c_reaches_a_program_because_the_agent_hands_no_ignored_signal_on(lab, terminal):
     os.write(terminal.fd, b"sleep 1000\n")
     read_until(terminal.fd, b"sleep 1000\r\n")
-    time.sleep(0.1)  # ^C before the program is there would be the shell's own
+    deadline = time.monotonic() + 10  # for the program: before it is there, ^C would be the shell's own
+    while len(lab.containers["box"].exec("pidof sleep").stdout.split()) < 2:
+        assert time.monotonic() < deadline
     os.write(terminal.fd, b"\x03")
     os.write(terminal.fd, b"echo ended-with-$?\n")
     read_until(terminal.fd, b"ended-with-130\r\n")

@@ -38,6 +38,7 @@ def unprivileged(command: list[str]) -> list[str]:
     return ["unshare", "--mount", "sh", "-c", empty, "sh", *drop, "--no-new-privs", *command]
 
 
+@pytest.mark.timeout(240)  # all cells of all lessons in one go
 @pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="setpriv is not installed")
 def test_all_lessons_show_the_same_without_privileges(nobodys: Path) -> None:
     variables = {

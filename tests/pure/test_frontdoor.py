@@ -57,6 +57,8 @@ def test_help_names_every_command() -> None:
         (["up", "--class", "--gate", "ajar"], "--gate wants on or off, not ajar"),
         (["up", "--gate", "off"], "--gate belongs to --class"),
         (["test", "kernels"], "there is no ring kernels"),
+        (["test", "pure", "kernels", "-x"], "there is no ring kernels"),
+        (["test", "kernel", "--report"], "--report wants a directory"),
         (["vm", "--fast"], "vm does not know --fast"),
         (["vm", "--stop", "--reset"], "vm takes one option at a time"),
     ],

@@ -85,8 +85,8 @@ fi
 
 step "all lessons, without a network"
 python3 -m pip download -q --disable-pip-version-check --only-binary=:all: --python-version=3.11 -d "$WORK/wheels" \
-    pytest pytest-xdist nbval
-tar -C "$WORK" -cf - wheels | there 'tar -xf - && cd labkit && .venv/bin/pip install -q --no-index --find-links ~/wheels pytest pytest-xdist nbval'
+    pytest pytest-xdist pytest-timeout nbval
+tar -C "$WORK" -cf - wheels | there 'tar -xf - && cd labkit && .venv/bin/pip install -q --no-index --find-links ~/wheels pytest pytest-xdist pytest-timeout nbval'
 must there bash <<'END'
 exec sudo systemd-run --quiet --wait --collect --pipe --property=Delegate=yes --uid=vagrant --setenv=HOME="$HOME" \
     --setenv=LC_ALL=C.UTF-8 --working-directory="$PWD/labkit" bash tests/vm/ring.sh notebooks --ignore=tests/notebooks

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import floor, log10
 from statistics import median, quantiles
+from textwrap import wrap
 
 from labkit.view.lettering import clean
 from labkit.view.pictures.picture import Picture
@@ -13,17 +14,22 @@ from labkit.view.svg import Svg, measure
 _TITLE = "How long each piece of work took"
 _DECADE, _ROW, _STROKE = 190.0, 46.0, 22.0
 _MARK = 3.5  # half the width of ▲
+_WIDE = 72  # letters of a note in one line
 _UNITS = ("1 µs", "10 µs", "100 µs", "1 ms", "10 ms", "100 ms", "1 s", "10 s", "100 s")
 _LEAST = -6  # the exponent of the first of them
 
 
-def delay_strip(rows: Mapping[str, Sequence[float]]) -> Picture:
-    """A row of strokes for each of these lists of seconds, with its median and the 95th percentile."""
-    text = "\n".join(f"{clean(name)}: {len(seconds)} pieces of work" for name, seconds in rows.items())
-    return Picture(_TITLE, f"{_TITLE}. {text}", text, _draw(rows))
+def delay_strip(rows: Mapping[str, Sequence[float]], *, note: str = "") -> Picture:
+    """A row of strokes for each of these lists of seconds, with its median and the 95th percentile.
+
+    `note` is what a reader must know of the measurement: that the machine was busy. It stands in the text, too.
+    """
+    lines = [f"{clean(name)}: {len(seconds)} pieces of work" for name, seconds in rows.items()]
+    text = "\n".join([*lines, *([clean(note)] if note else [])])
+    return Picture(_TITLE, f"{_TITLE}. {text}", text, _draw(rows, note))
 
 
-def _draw(rows: Mapping[str, Sequence[float]]) -> Svg:
+def _draw(rows: Mapping[str, Sequence[float]], note: str) -> Svg:
     svg = Svg()
     every = [max(each, 1e-6) for seconds in rows.values() for each in seconds]
     first = max(_LEAST, floor(log10(min(every)))) if every else -3
@@ -47,6 +53,8 @@ def _draw(rows: Mapping[str, Sequence[float]]) -> Svg:
         below = y + _STROKE + 14  # each mark on its own side, for they may be close to each other
         svg.text(at(middle) + _MARK, below, "median ▲", css="lk-dim", size=11.5, anchor="end", tip=_told(middle))
         svg.text(at(tail) - _MARK, below, "▲ 95 of 100", css="lk-dim", size=11.5, tip=_told(tail))
+    for line, words in enumerate(wrap(clean(note), _WIDE)):
+        svg.text(0, bottom + 44 + 18 * line, words, css="lk-strong")
     return svg
 
 
