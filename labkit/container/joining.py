@@ -87,11 +87,14 @@ class SpawnInside(Step):
 class JoinPid(Step):
     """Move into namespaces of the process that has this pid in one's own pid namespace.
 
+    A process of a container is known to the lab host by its pid alone: it has no name among the lab's processes. The
+    pidfd is opened first, so that the number cannot come to mean another process in between.
+
     See: setns(2), pidfd_open(2), nsenter(1).
     """
 
     pid: int
-    namespaces: tuple[str, ...]
+    namespaces: Kinds
     probes = Join.probes
     no_way_back = Join.no_way_back
     replaces_shell = True

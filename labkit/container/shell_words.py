@@ -8,7 +8,6 @@ See: sh(1) "Quoting", "Redirections", execve(2), which knows words and nothing e
 
 from __future__ import annotations
 
-import json
 import re
 
 _EXPANDED = re.compile(r"\$(?:[A-Za-z_]\w*|\{|\(|[0-9?!#@*$-])|`")  # inside double quotes, too
@@ -25,8 +24,12 @@ def hint(argv: object) -> str:
     ('', '')
     """
     found = _for_a_shell(argv) if isinstance(argv, str) else ""
-    shell = json.dumps(["sh", "-c", argv], ensure_ascii=False) if found else ""
-    return f"no shell reads this string: {found} in it is a plain word. With one: {shell}" if found else ""
+    if not found:
+        return ""
+    import json  # imported here: only a string that was meant for a shell needs it
+
+    shell = json.dumps(["sh", "-c", argv], ensure_ascii=False)
+    return f"no shell reads this string: {found} in it is a plain word. With one: {shell}"
 
 
 def _for_a_shell(text: str) -> str:

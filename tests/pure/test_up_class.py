@@ -31,7 +31,9 @@ def server(state: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     import server
 
     (state / "token").write_text("secret")
+    (state / "work").write_text(str(state))
     monkeypatch.setattr(jupyter, "TOKEN", state / "token")
+    monkeypatch.setattr(jupyter, "WORK", state / "work")
     monkeypatch.setattr(server, "FILE", state / "server.json")
     monkeypatch.setattr(server, "answers", lambda known, *, patience: True)
     monkeypatch.setattr(server, "end_process", lambda known: None)
