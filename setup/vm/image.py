@@ -91,7 +91,7 @@ def _fill(recipe: Recipe, room: Path, log: Path, lock: int) -> None:
     (room / "disk.img").chmod(0o666)
     with log.open("w") as said:
         subprocess.run(
-            _command(recipe, room), stdin=subprocess.DEVNULL, stdout=said, stderr=said, check=True, pass_fds=(lock,)
+            mmdebstrap(recipe, room), stdin=subprocess.DEVNULL, stdout=said, stderr=said, check=True, pass_fds=(lock,)
         )
     for path in inputs:
         (room / path.name).unlink()
@@ -116,7 +116,8 @@ def _kept(cache: str) -> tuple[list[str], list[str]]:
     return before, after
 
 
-def _command(recipe: Recipe, room: Path) -> list[str]:
+def mmdebstrap(recipe: Recipe, room: Path) -> list[str]:
+    """The command that makes an image in `room`."""
     disk = shlex.quote(str(room / "disk.img"))
     settings = shlex.quote(str(room / "apt-settings"))
     write = _WRITE.format(label="labkit", disk=disk, settings=settings, size=recipe.size)

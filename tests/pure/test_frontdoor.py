@@ -200,6 +200,35 @@ def test_a_port_that_is_taken_is_passed_over() -> None:
     assert int(done.stdout) > port
 
 
+# What is downloaded
+
+#: installs a package, where root's programs are only written down
+INSTALL = """
+ROOT=$1; cd "$2"; cd /
+source "$ROOT/setup/lib.sh"; source "$ROOT/setup/packages.sh"
+STATE=$2
+as_root() { (IFS='|'; echo "$*") >>"$STATE/called"; }
+install_packages labkit-example
+echo "${PIP_CACHE_DIR:-} ${PLAYWRIGHT_BROWSERS_PATH:-}"
+"""
+
+
+@pytest.mark.skipif(not shutil.which("apt-cache"), reason="this system has no apt")
+@pytest.mark.parametrize("given", ["", "kept", "/kept"])
+def test_downloads_lie_where_a_ci_can_keep_them(tmp_path: Path, given: str) -> None:
+    kept = f"{tmp_path}/kept"  # one that is not absolute is meant from where the caller stands
+    variables = {"PATH": os.environ["PATH"]} | ({"LABKIT_CACHE": kept if given == "/kept" else given} if given else {})
+    done = subprocess.run(
+        ["bash", "-euc", INSTALL, "lab", ROOT, tmp_path], env=variables, capture_output=True, text=True, check=False,
+        timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    [call] = [line for line in (tmp_path / "called").read_text().splitlines() if "|install|" in line]
+    assert done.stdout.strip() == (f"{kept}/pip {kept}/playwright" if given else "")
+    options = f"|-o|Dir::Cache::Archives={kept}/apt|-o|APT::Keep-Downloaded-Packages=true|install|labkit-example"
+    assert call.endswith(options if given else "]/*|install|labkit-example")
+
+
 # The course and the packages
 
 

@@ -23,6 +23,7 @@ sys.path[:0] = [str(ROOT / "setup/vm"), str(ROOT / "setup")]
 
 import command  # noqa: E402
 import disk  # noqa: E402
+import image as images  # noqa: E402
 import lifecycle  # noqa: E402
 import places  # noqa: E402
 import qemu  # noqa: E402
@@ -102,6 +103,22 @@ def test_an_image_is_current_as_long_as_the_course_says_the_same(tmp_path: Path)
     first = recipe.course(tar(tmp_path / "1.tar", lesson="look")).fingerprint()
     assert recipe.course(tar(tmp_path / "2.tar", lesson="look")).fingerprint() == first
     assert recipe.course(tar(tmp_path / "3.tar", lesson="leap")).fingerprint() != first
+
+
+def test_packages_of_an_image_are_kept_where_a_ci_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LABKIT_CACHE", raising=False)
+    course = recipe.course(tar(tmp_path / "1.tar"))
+    plain = images.mmdebstrap(course, tmp_path)
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "kept"))
+    keeping = images.mmdebstrap(course, tmp_path)
+    debs, place = tmp_path / "kept/debs", "/var/cache/apt/archives"
+    assert debs.is_dir()
+    taken, kept = f"--setup-hook=sync-in {debs} {place}", f"--customize-hook=sync-out {place} {debs}"
+    assert not {taken, kept} & {*plain} and {taken, kept} <= {*keeping}
+    [script, *_, write] = [each for each in keeping if each.startswith("--customize-hook=")]
+    emptied = f'--customize-hook=rm -f "$1"{place}/*.deb'
+    order = [keeping.index(each) for each in (script, kept, emptied, write)]
+    assert order == sorted(order) and "mke2fs" in write, "the image has none of them"
 
 
 def image(house: Path, name: str, when: int, *, with_disk: bool = False) -> places.Place:
