@@ -17,8 +17,10 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import sys
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from labkit.cgroups.hold import Held
@@ -32,7 +34,7 @@ from labkit.container.lacking import Lacking
 from labkit.container.names import image_given
 from labkit.container.plans import Plans
 from labkit.container.terminal import Terminal
-from labkit.errors import FIRST_CELL, ClosedError, LabError
+from labkit.errors import FIRST_CELL, AgentError, ClosedError, LabError
 from labkit.image.finding import Images
 from labkit.steps import display, reading
 from labkit.steps.backends import choose
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from labkit.learn.course import Lesson
     from labkit.learn.predict import Predict
     from labkit.steps.walk import Walk
+    from labkit.view import turns
 
 _open: weakref.WeakSet[Lab] = weakref.WeakSet()
 
@@ -61,9 +64,15 @@ class Lab(Closing, Shown):
     With a `lesson` it goes on from the lesson's recording where this machine cannot have a lab, or lacks what the
     lesson needs; `recorded` then says when and where that was made. Raises AgentError with cause and remedy
     where a lab cannot be had.
+
+    In a notebook a cell has the labs of one run: those that it made when it was run before are closed, whatever
+    still refers to them (a result that was shown, say).
     """
 
     def __init__(self, lesson: Lesson | None = None) -> None:
+        cell = _this_cell()
+        if cell is not None:
+            _by_cell().clear(cell)
         if lesson is None:
             self.backend = choose(Images())
         else:
@@ -92,6 +101,8 @@ class Lab(Closing, Shown):
             self.backend.close()
             raise
         _open.add(self)
+        if cell is not None:
+            _by_cell().add(self, cell)
 
     # running
 
@@ -271,6 +282,26 @@ class Lab(Closing, Shown):
         self.check_open()
         self._touched = True
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """While this lasts, all other labs of this Python stand still, so that they take no time from this one.
+
+        For a measurement: a lab that a notebook has forgotten may still run, as long as a shown result refers to it.
+        One without cgroups goes on.
+        """
+        others = [lab for lab in list(_open) if lab is not self and not lab._closed]
+        for lab in others:
+            lab._stand_still(True)
+        try:
+            yield
+        finally:
+            for lab in others:
+                lab._stand_still(False)
+
+    def _stand_still(self, still: bool) -> None:
+        with contextlib.suppress(AgentError):  # it has died, or was closed meanwhile: it takes no time either
+            self.backend.freeze(still)
+
     def close(self) -> None:
         """End everything and leave nothing behind. Safe to call twice; in a fork it does nothing."""
         if not self._closed and os.getpid() == self._owner:
@@ -306,10 +337,24 @@ class Lab(Closing, Shown):
         return f"lab: a machine of its own, {self.recorded or self.backend.name}; running: {running}"
 
 
+def _this_cell() -> turns.Cell | None:
+    """The cell of a notebook that runs now: only there is it worth importing the room that knows."""
+    if "IPython" not in sys.modules:
+        return None
+    from labkit.view import turns
+
+    return turns.cell()
+
+
+@cache
+def _by_cell() -> turns.Replaced[Lab]:
+    from labkit.view import turns
+
+    return turns.Replaced(Lab.close)
+
+
 def _draw(recorded: str) -> None:
     """In a notebook, let the pictures be drawn: only then is it worth importing the room that draws."""
-    import sys
-
     display.recorded(recorded)
     if "IPython" in sys.modules:
         from labkit.view import announce, install

@@ -167,11 +167,19 @@ class Supervisor:
                 return self.open_trees()
             if what == "look":
                 return self.look(message["probes"])
+            if what == "freeze":
+                return self.freeze(message["frozen"])
             if what == "killed":
                 return dict(kernel_log.killed(os.path.basename(self.cgroup))), []
         except OSError as error:
             return _error(error), []
         return {"error": [errno.EINVAL, f"no such request: {what}", ""]}, []
+
+    def freeze(self, frozen: bool) -> tuple[wire.Message, list[int]]:
+        """Stop all processes of the lab host where they stand, or let them go on. Without a cgroup nothing is done."""
+        if self.host and self.host.cgroup:
+            cgroup2.freeze(self.host.cgroup, frozen, root=self.cgroup)
+        return {}, []
 
     def look(self, probes: list[str]) -> tuple[wire.Message, list[int]]:
         """The facts of `probes` as rows, and what it takes to read them: where the lab's own places begin."""

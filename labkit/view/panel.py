@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import threading
 import time
-import weakref
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, cast
@@ -38,7 +37,7 @@ from labkit.view import assets, describe, knobs, still, watched
 from labkit.view import theme as themes
 from labkit.view.feed import Feed, Json
 from labkit.view.player import VIEW, Bundle
-from labkit.view.turns import Cell, cell, in_turn, later
+from labkit.view.turns import Replaced, cell, in_turn, later
 from labkit.view.watched import Kept, Limited
 
 _CHANGES = 300  # of limits that are remembered: a slider that is pulled makes many
@@ -73,7 +72,7 @@ class Panel(anywidget.AnyWidget):
         self, *of: Kept | Limited, minutes: float = 10, hz: float = 10, show: Sequence[str] = (), sliders: bool = True
     ) -> None:
         watched.check(of, minutes, show)
-        _replace(cell(), self)
+        _panels.add(self, cell())
         self._watches = [watched.watch(thing, hz) for thing in of]
         self._own = [watch for watch, thing in zip(self._watches, of, strict=True) if watch is not thing]
         self._limited: list[Limited | None] = [cast(Limited, t) if watched.limits(t) is not None else None for t in of]
@@ -226,20 +225,7 @@ class Panel(anywidget.AnyWidget):
         self._output = show(self._bundle(), raw=True, display_id=True)  # type: ignore[no-untyped-call]
 
 
-_by_cell: dict[str, tuple[str, list[weakref.ref[Panel]]]] = {}
-
-
-def _replace(where: Cell | None, panel: Panel) -> None:
-    """A cell that is run again replaces what it showed."""
-    if where is None:
-        return
-    run, panels = _by_cell.get(where.id, ("", []))
-    if run != where.run:
-        for earlier in panels:
-            if known := earlier():
-                known.replaced()
-        panels = []
-    _by_cell[where.id] = where.run, [*panels, weakref.ref(panel)]
+_panels = Replaced(Panel.replaced)
 
 
 def _told(limits: Limits) -> Json:

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import sys
 import threading
+import weakref
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 
 def in_turn(act: Callable[[], None]) -> None:
@@ -42,6 +45,29 @@ def cell() -> Cell | None:
     parent = kernel.get_parent() if (kernel := _kernel()) else {}
     known = parent.get("metadata", {}).get("cellId")
     return Cell(known, parent["header"]["msg_id"]) if known else None
+
+
+class Replaced(Generic[T]):
+    """What cells have made: a cell that is run again has what its run before made let go of by `let_go`."""
+
+    def __init__(self, let_go: Callable[[T], None]) -> None:
+        self._let_go = let_go
+        self._by_cell: dict[str, tuple[str, list[weakref.ref[T]]]] = {}
+
+    def clear(self, where: Cell | None) -> None:
+        """Let go of what an earlier run of this cell has made; nothing outside of a notebook."""
+        if where is None or self._by_cell.get(where.id, (where.run, []))[0] == where.run:
+            return
+        for earlier in self._by_cell.pop(where.id)[1]:
+            if (known := earlier()) is not None:
+                self._let_go(known)
+
+    def add(self, thing: T, where: Cell | None) -> None:
+        """`thing` was made by this run of a cell: what was made by an earlier one is let go of."""
+        self.clear(where)
+        if where is not None:
+            made = self._by_cell.setdefault(where.id, (where.run, []))[1]
+            made.append(weakref.ref(thing))
 
 
 def _kernel() -> Any:

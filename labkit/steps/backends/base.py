@@ -182,5 +182,8 @@ class Backend(Protocol):
     def signal(self, name: str, number: int) -> None:
         """Send it a signal."""
 
+    def freeze(self, frozen: bool) -> None:
+        """Stop everything in the lab host where it stands, or let it go on; nothing where a lab has no cgroups."""
+
     def close(self) -> None:
         """Leave nothing behind; `ends` then tells how the programs ended. Safe to call twice."""

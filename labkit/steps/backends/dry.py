@@ -92,5 +92,8 @@ class Dry:
     def signal(self, name: str, number: int) -> None:
         return
 
+    def freeze(self, frozen: bool) -> None:
+        return
+
     def close(self) -> None:
         return

@@ -173,6 +173,9 @@ class Live:
         if row[1]:
             raise StepError(f"signal {number} to {name}: {errno_meaning(row[1])}", errno=row[1])
 
+    def freeze(self, frozen: bool) -> None:
+        self.client.ask("freeze", frozen=frozen)
+
     def close(self) -> None:
         with self._lock:
             self._settle()

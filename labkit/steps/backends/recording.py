@@ -159,6 +159,9 @@ class Recording:
         self.visit.did("signal", name, number)
         self._kept("signalled", lambda: self.below.signal(name, number), lambda _: None)
 
+    def freeze(self, frozen: bool) -> None:
+        self.below.freeze(frozen)
+
     def close(self) -> None:
         self.below.close()
         self._keep_ends()

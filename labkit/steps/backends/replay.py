@@ -191,6 +191,9 @@ class Replay:
         self.visit.did("signal", name, number)
         self._answer("signalled", f"signal {number} to {name}")
 
+    def freeze(self, frozen: bool) -> None:
+        return
+
     def close(self) -> None:
         self._find_ends()
         self.visit.did("close")
