@@ -8,6 +8,9 @@ c.ServerApp.open_browser = False
 c.ServerApp.port_retries = 0  # the address that was announced, or an error
 c.ServerApp.default_url = "/lab/tree/notebooks/index.md"
 c.FileContentsManager.preferred_dir = "notebooks"
+c.ServerApp.contents_manager_class = "labkit.contents.Contents"  # what is left of widgets goes with their notebook
+c.LabApp.expose_app_in_browser = True  # theme.use("dark") asks it for JupyterLab's own dark
+c.JupyterNotebookApp.expose_app_in_browser = True
 c.LabApp.extension_manager = "readonly"
 c.LabApp.custom_css = True  # custom.css, which labkit/jupyter.py puts where it is looked for
 
