@@ -32,11 +32,14 @@ class Checkout:
             "LABKIT_PROGRESS": str(directory / ".lab/progress.jsonl"),  # a new student's, and nobody else's
             "LABKIT_RUN": str(directory / ".lab/run"),
         }
-        done = self.lab("up", "--no-sudo-rule", "--port", str(free_port()))
-        self.url = done.stdout.split()[-1]
+        self.log = directory / ".lab/jupyter.log"
+        self.start()
+
+    def start(self) -> None:
+        """./lab up."""
+        self.url = self.lab("up", "--no-sudo-rule", "--port", str(free_port())).stdout.split()[-1]
         parts = urlsplit(self.url)
         self.port, self.token = parts.port, parse_qs(parts.query)["token"][0]
-        self.log = directory / ".lab/jupyter.log"
 
     def lab(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run this copy's ./lab. Raises AssertionError with what it said if it fails."""

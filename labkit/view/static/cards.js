@@ -1,7 +1,7 @@
 // A card: an exercise, a fault or a quiz. It shows `face` as the kernel sends it and sends back what was
 // pressed: {op: "do"} for its button, {op: "answer", number, value} for a question.
 
-import { h, lifeline, recordedBadge, GONE } from "./parts.js";
+import { h, keepKeys, lifeline, recordedBadge, saveSoon, GONE } from "./parts.js";
 import { options, verdictView } from "./question.js";
 
 export default {
@@ -13,8 +13,7 @@ export default {
     const voice = h("div", { class: "lp-voice", role: "status", "aria-live": "polite" });
     const root = h("section", {
       class: "labkit-player labkit-card",
-      "data-lm-suppress-shortcuts": "true",
-      keydown: (event) => event.stopPropagation(),
+      keydown: keepKeys,
     }, recordedBadge(model.get("recorded")), body, gone, voice);
 
     function show() {
@@ -67,6 +66,7 @@ export default {
     follow();
     show();
     el.append(root);
+    saveSoon(model);
     return () => {
       for (const [event, listener] of listeners) model.off(event, listener);
     };
