@@ -100,6 +100,7 @@ def surroundings() -> dict[str, str]:
         "JUPYTER_DATA_DIR": str(STATE / "jupyter" / "data"),
         "JUPYTER_RUNTIME_DIR": str(STATE / "jupyter" / "runtime"),
         "IPYTHONDIR": str(STATE / "ipython"),
+        "LABKIT_SAVED": str(STATE / "jupyter" / "widgets"),  # labkit.view.saved
         "PATH": os.pathsep.join(path),
     }
 

@@ -50,10 +50,10 @@ def announce() -> None:
 
 
 def _player(walk: Any) -> dict[str, Any]:
-    from labkit.view import cards, player
+    from labkit.view import cards, player, saved
 
     cards.connect(walk)
-    return player.bundle(walk)
+    return saved.bundle(player.of(walk))
 
 
 def _card(thing: Any) -> dict[str, Any]:

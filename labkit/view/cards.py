@@ -30,9 +30,9 @@ from labkit.learn.trial import Trial
 from labkit.learn.verdict import ANSWER, Verdict
 from labkit.steps import display
 from labkit.steps.walk import Walk
-from labkit.view import assets
+from labkit.view import assets, page, saved
 from labkit.view import theme as themes
-from labkit.view.player import STYLE, VIEW, Player
+from labkit.view.player import STYLE, Player
 from labkit.view.player import of as player_of
 from labkit.view.turns import in_turn
 
@@ -55,12 +55,18 @@ class Card(anywidget.AnyWidget):
         super().__init__(face=face(thing), theme=themes.current().name, recorded=display.recorded())
         self.thing = thing
         self.identity = self.model_id
+        self._copy = saved.Copy(self)
         thing.on_change(self._show)
         themes.follow(self._follow)
         self.on_msg(self._receive)
 
     def _show(self) -> None:
         self.face = face(self.thing)
+        self._copy.changed()
+
+    def static(self, last: bool) -> Json:
+        """What is shown without a kernel: the same without buttons."""
+        return {"text/plain": str(self.thing), "text/html": page.card(face(self.thing))}
 
     def _follow(self, chosen: themes.Theme) -> None:
         self.theme = chosen.name
@@ -179,7 +185,7 @@ def bundle(thing: Thing) -> Json:
     """The widget of `thing`, made when it is first shown."""
     if thing not in _cards:
         _cards[thing] = Card(thing)
-    return {VIEW: {"version_major": 2, "version_minor": 0, "model_id": _cards[thing].model_id}}
+    return saved.bundle(_cards[thing])
 
 
 _connected: WeakKeyDictionary[Gate, Player] = WeakKeyDictionary()

@@ -62,6 +62,11 @@ class Flow(threading.Thread):
             whole = self._read == len(self._kept)
             return bytes(self._kept if whole else self._kept.partition(b"\n")[2]), self._read
 
+    def kept(self) -> bytes:
+        """The last lines."""
+        with self._lock:
+            return bytes(self._kept)
+
     def stop(self) -> None:
         """Close the descriptor, which hangs up, and end the thread."""
         with self._lock:

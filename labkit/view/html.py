@@ -190,7 +190,7 @@ def _opens(lines: list[str], most: int, what: str) -> Markup:
     if len(lines) <= most + 1:
         return code("\n".join(lines))
     rest = tag("details", tag("summary", f"and {len(lines) - most} more {what}"), code("\n".join(lines[most:])))
-    return join((code("\n".join(lines[:most])), rest))
+    return join((code("\n".join(lines[:most])), Markup("\n"), rest))
 
 
 def _man(step: Step) -> Markup:

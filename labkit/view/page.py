@@ -1,61 +1,85 @@
-"""A walk as HTML that stands still: for exported pages, slides and viewers without a kernel.
+"""Widgets as HTML that stands still: for exported pages, saved notebooks and viewers without a kernel.
 
-All that was taken stands open, the rest of the plan is listed. No script; the little style there is comes
-with it, so that the page reads well even where styles are thrown away.
+No script. The little style there is comes with it, and the page reads well where styles are thrown away: words
+that stand apart are apart in the text as well, and nothing is numbered by the browser.
 """
 
 from __future__ import annotations
 
-from html import escape
+from base64 import b64encode
+from collections.abc import Iterator
+from typing import Any
 
 from labkit.steps.plan import Plan
 from labkit.steps.trace import Taken
 from labkit.steps.walk import Walk
-from labkit.view import describe
-
-_STYLE = """<style>
-.lk-page{font:inherit;line-height:1.45;max-width:60em} .lk-page ol{list-style:none;padding:0;margin:.2em 0 .8em}
-.lk-page summary,.lk-page .lk-row{padding:.15em 0} .lk-page .lk-n{display:inline-block;min-width:2.6em;opacity:.75}
-.lk-page pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:.2em 0 .6em 2.6em;padding:.4em .6em}
-.lk-page pre{border-left:3px solid #0072b2;font-family:ui-monospace,Menlo,Consolas,monospace;font-size:.9em}
-.lk-page p{margin:.2em 0 .2em 2.6em;max-width:46em} .lk-page h4{margin:.6em 0 .1em;font-size:1em}
-</style>"""
+from labkit.view import describe, saved
+from labkit.view.markup import Markup, code, join, lines_of, tag
 
 
 def html(walk: Walk) -> str:
     """The plan with its goals, each step with its mark, and the triple view of those that were taken."""
     tried = {taken.number: taken for taken in walk.trace}
-    rows, number = [], 0
+    rows: list[object] = []
+    number = 0
     for goal, steps in walk.plan.by_goal():
-        rows.append(f"<h4>{escape(goal)}</h4><ol>")
+        rows.append(tag("h4", goal))
         for _ in steps:
             number += 1
-            rows.append(f"<li>{_step(walk.plan, number, tried.get(number))}</li>")
-        rows.append("</ol>")
-    head = f"<strong>{escape(walk.plan.name)}</strong>: {walk.position} of {len(walk.plan)} steps taken"
-    return f'{_STYLE}<div class="lk-page"><div>{head}</div>{"".join(rows)}</div>'
+            rows.append(_step(walk.plan, number, tried.get(number)))
+    return saved.frame(f"{walk.plan.name}: {walk.position} of {len(walk.plan)} steps taken", *rows)
 
 
-def _step(plan: Plan, number: int, taken: Taken | None) -> str:
+def card(face: dict[str, Any]) -> str:
+    """What a card shows (`labkit.view.cards.face`), with its answers and without its buttons."""
+    lines = (tag("p", tag("code" if line.get("code") else "span", lines_of(line["text"]))) for line in face["lines"])
+    questions = (part for asked in face["questions"] for part in _question(asked))
+    return saved.frame(f"{face['label']}: {face['title']}", *lines, *questions, _verdict(face["verdict"]))
+
+
+def panel(text: str, image: bytes) -> str:
+    """A live panel: its text, and its figure if there is one."""
+    drawn = f'<img src="data:image/png;base64,{b64encode(image).decode()}" alt="what was used, as lines">'
+    return saved.frame("Live panel", tag("pre", lines_of(text)), Markup(drawn if image else ""))
+
+
+def terminal(where: str, command: str, lines: str) -> str:
+    """A terminal: the last lines on it."""
+    another = tag("p", "In any terminal, this opens another shell: ", tag("code", command))
+    return saved.frame(f"Terminal in {where}", tag("pre", lines_of(lines)), another)
+
+
+def _question(asked: dict[str, Any]) -> Iterator[Markup]:
+    yield tag("p", tag("strong", f"{asked['number']}. {asked['ask']}"))
+    for choice in asked["choices"]:
+        yield tag("div", "● " if asked["said"] == choice else "○ ", str(choice))
+    yield _verdict(asked["verdict"])
+
+
+def _verdict(came: dict[str, Any] | None) -> Markup:
+    mark = {True: "✓ ", False: "✗ "}.get(came["right"], "") if came else ""
+    return tag("p", mark, lines_of(came["text"])) if came else Markup()
+
+
+def _step(plan: Plan, number: int, taken: Taken | None) -> Markup:
     step = plan[number - 1]
     mark = "·" if taken is None else "✗" if taken.error else "✓"
-    head = f'<span class="lk-n">{mark} {number}</span>{escape(step.title)} <small>({escape(step.who)})</small>'
-    shell = escape(step.shell())
+    head = join((f"{mark} {number}  ", tag("strong", step.title), f" ({step.who})"))
     if taken is None:
-        return f'<div class="lk-row">{head} <code>{shell}</code></div>'
+        return tag("div", head, "  ", code(step.shell()))
     calls = "\n".join(_call(describe.call(made)) for made in taken.calls) or "(none)"
-    parts = [("system calls", calls), ("shell", f"$ {shell}"), ("what changed", escape(str(taken.diff)))]
+    parts = [("system calls", calls), ("shell", f"$ {step.shell()}"), ("what changed", str(taken.diff))]
     if taken.error:
-        parts.append(("error", escape(str(taken.error))))
-    columns = "".join(f"<p><small>{title}</small></p><pre>{body}</pre>" for title, body in parts)
-    why = f"<p>{escape(step.why())}</p>"
+        parts.append(("error", str(taken.error)))
+    columns = [part for title, body in parts for part in (tag("p", tag("em", title)), tag("pre", lines_of(body)))]
+    why = tag("p", lines_of(step.why()))
     if describe.again(plan, number):  # read already: folded
-        why = f"<details><summary>{escape(step.summary())}.</summary>{why}</details>"
-    return f"<details open><summary>{head}</summary>{why}{columns}</details>"
+        why = tag("details", tag("summary", step.summary(), "."), why)
+    return tag("details", tag("summary", head), why, *columns, open_="open")
 
 
 def _call(row: describe.Json) -> str:
     if row["refused"]:
-        return f"{escape(row['text'])}   not made: {escape(row['refused'])}"
+        return f"{row['text']}   not made: {row['refused']}"
     expected = ", as expected" * row["expected"]
-    return f"{escape(row['text'])} = {escape(row['result'])}{expected}   {row['µs']:.1f} µs"
+    return f"{row['text']} = {row['result']}{expected}   {row['µs']:.1f} µs"

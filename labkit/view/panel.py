@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, cast
@@ -33,14 +34,14 @@ import traitlets
 from labkit.cgroups.limits import Limits
 from labkit.errors import LabError
 from labkit.steps import display
-from labkit.view import assets, describe, knobs, still, watched
+from labkit.view import assets, describe, knobs, page, saved, still, watched
 from labkit.view import theme as themes
 from labkit.view.feed import Feed, Json
-from labkit.view.player import VIEW, Bundle
 from labkit.view.turns import Replaced, cell, in_turn, later
 from labkit.view.watched import Kept, Limited
 
 _CHANGES = 300  # of limits that are remembered: a slider that is pulled makes many
+_WORTH_DRAWING = 2.0  # seconds: less than that is a figure of nothing
 _LOOK = 0.5  # seconds between two looks at the limits, which a cell may change
 _STYLE = "".join(assets.text(name) for name in ("uplot/uPlot.min.css", "player.css", "controls.css", "livepanel.css"))
 _SCRIPTS = ("parts", "meters", "units", "marks", "chart", "knobs", "readings", "source", "livepanel")
@@ -96,6 +97,7 @@ class Panel(anywidget.AnyWidget):
             _css=_STYLE,
         )  # fmt: skip
         self.identity = self.model_id
+        self._copy = saved.Copy(self)
         self.on_msg(self._receive)
         themes.follow(self._follow)
         self._wait_for_somebody()
@@ -103,7 +105,8 @@ class Panel(anywidget.AnyWidget):
     def end(self) -> None:
         """Watch no longer. What was seen stays, and can still be looked at. Safe to call twice."""
         if self._stop() and self._output:
-            self._output.update(self._bundle(), raw=True)
+            self._output.update(saved.bundle(self), raw=True)
+            self._copy.changed()
 
     def replaced(self) -> None:
         """End it, and take it off the page."""
@@ -145,6 +148,7 @@ class Panel(anywidget.AnyWidget):
         if ended:
             in_turn(self.end)
         else:
+            self._copy.changed()
             in_turn(lambda: self.send({}))  # a page that comes is heard by the main loop, whatever became of the other
             self._wait_for_somebody()
 
@@ -212,17 +216,20 @@ class Panel(anywidget.AnyWidget):
                 lines.append(f"  {name:<{wide}}  {still.limits_text(limits[-1])}")
         return "\n".join(lines)
 
-    def _bundle(self) -> Bundle:
-        """The widget; and where there is none, a figure of what was seen, once something was."""
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        seen = any(len(watch.samples) > 1 for watch in self._watches)
-        return {"text/plain": str(self), VIEW: view} | ({"image/png": self.figure().png()} if seen else {})
+    def static(self, last: bool) -> Json:
+        """What is shown without a kernel: text; and when all is over, or nobody looks, a figure of what was seen."""
+        figure = self.figure()
+        idle = last or self.ended or (self._looked and not self._feed)
+        image = figure.png() if idle and figure.seconds >= _WORTH_DRAWING else b""
+        text = f"{self}\n{figure}" if figure.seconds else str(self)
+        shown = {"text/plain": str(self), "text/html": page.panel(text, image)}
+        return shown | ({"image/png": b64encode(image).decode()} if image else {})
 
     def _ipython_display_(self) -> None:
         """As output with a name, so that the figure can be put there when all is over."""
         from IPython.display import display as show
 
-        self._output = show(self._bundle(), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        self._output = show(saved.bundle(self), raw=True, display_id=True)  # type: ignore[no-untyped-call]
 
 
 _panels = Replaced(Panel.replaced)

@@ -35,12 +35,11 @@ from labkit.errors import LabError, QuestionOpen, StepError
 from labkit.linux import rtnl
 from labkit.steps import display
 from labkit.steps.walk import Walk
-from labkit.view import assets, describe, man, page
+from labkit.view import assets, describe, man, page, saved
 from labkit.view import theme as themes
 from labkit.view.turns import in_turn
 
 Bundle = dict[str, Any]
-VIEW = "application/vnd.jupyter.widget-view+json"
 
 _SCRIPTS = ("parts", "columns", "step", "question", "steplist", "manual", "controls", "player")
 STYLE = "".join(assets.text(name) for name in ("player.css", "controls.css", "step.css", "panels.css", "question.css"))
@@ -64,6 +63,7 @@ class Player(anywidget.AnyWidget):
         super().__init__(plan=describe.plan(walk.plan), theme=themes.current().name, recorded=display.recorded())
         self.walk = walk
         self.identity = self.model_id
+        self._copy = saved.Copy(self)
         self._answering: list[Callable[[str, Any], None]] = []
         self._asking_again: list[Callable[[str], None]] = []
         self._hide: Sequence[str] | None = None
@@ -108,6 +108,7 @@ class Player(anywidget.AnyWidget):
         with self.hold_sync():
             self.plan = describe.plan(self.walk.plan)
             self.moment = moment
+        self._copy.changed()
 
     def _moved(self) -> None:
         """The walk has moved: by a cell, or by one step of many."""
@@ -190,9 +191,13 @@ class Player(anywidget.AnyWidget):
         steps = self.walk.steps
         return {p for step in steps for p in step.man()} | {f"{i.name}(2)" for step in steps for i in step.calls()}
 
+    def static(self, last: bool) -> Bundle:
+        """What is shown without a kernel: all steps that were taken, open, and the list of the others."""
+        return {"text/plain": str(self.walk), "text/html": page.html(self.walk)}
+
     def _repr_mimebundle_(self, **_: object) -> tuple[Bundle, Bundle]:
         """As a cell's result: the same as the walk itself."""
-        return {"text/plain": str(self.walk)} | bundle(self.walk), {}
+        return saved.bundle(self), {}
 
 
 _players: WeakKeyDictionary[Walk, Player] = WeakKeyDictionary()
@@ -203,9 +208,3 @@ def of(walk: Walk) -> Player:
     if walk not in _players:
         _players[walk] = Player(walk)
     return _players[walk]
-
-
-def bundle(walk: Walk) -> Bundle:
-    """The widget, and for an exported page, where there is no kernel, the same as HTML that stands still."""
-    view = {"version_major": 2, "version_minor": 0, "model_id": of(walk).model_id}
-    return {VIEW: view, "text/html": page.html(walk)}

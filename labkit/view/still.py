@@ -78,6 +78,11 @@ class Still(Shown):
         figure.legend(lines, labels, loc="outside lower right", ncols=5, frameon=False, fontsize=size, labelcolor=ink)
         return figure
 
+    @property
+    def seconds(self) -> float:
+        """For how long somebody has watched, at most."""
+        return max((story.samples[-1].at - story.samples[0].at for story in self.stories if story.samples), default=0.0)
+
     def png(self) -> bytes:
         """As a picture."""
         file = io.BytesIO()

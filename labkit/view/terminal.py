@@ -9,6 +9,9 @@ What is typed comes as messages, what the shell writes goes back as messages (`l
     {op: "drawn", total}           so many bytes are on the screen
     {total} and a buffer           what the shell wrote; total: bytes up to its end
 
+All keys are the shell's, Ctrl+S too, which stops the terminal's output until Ctrl+Q (termios(3), IXON). Shift+Esc
+leaves the terminal, and keys with Meta (Cmd on a Mac) are JupyterLab's.
+
 A container has one shell of this kind: the cell that is run again shows the same one again. Where there is no
 notebook, or no xterm.js, the command for any other terminal is what remains.
 """
@@ -17,6 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
@@ -27,12 +31,16 @@ import traitlets
 from labkit.container.container import Container
 from labkit.container.terminal import Terminal
 from labkit.steps.display import Shown
-from labkit.view import assets, xterm
+from labkit.view import assets, page, saved, xterm
 from labkit.view import theme as themes
 from labkit.view.flow import Flow
-from labkit.view.player import VIEW
 from labkit.view.turns import in_turn
 
+_LINES = 60  # that a saved notebook shows
+#: ECMA-48: control sequences, operating system commands, other escapes, control characters
+_CONTROL = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]|[\x00-\x08\x0b-\x1f\x7f]"
+)
 _MOST = 500  # rows and columns; a terminal stores them in 16 bits
 
 
@@ -65,6 +73,7 @@ class Shell(anywidget.AnyWidget):
             _css=xterm.css() + assets.text("terminal.css"),
         )  # fmt: skip
         self.identity = self.model_id
+        self._copy = saved.Copy(self)
         self._flow = Flow(os.dup(self._terminal.fd), out=self._wrote, end=self._over)
         self.on_msg(self._receive)
         themes.follow(self._follow)
@@ -82,6 +91,7 @@ class Shell(anywidget.AnyWidget):
 
     def _wrote(self, data: bytes, total: int) -> None:
         self.send({"total": total}, buffers=[data])
+        self._copy.changed()
 
     def _over(self) -> None:
         self.ended = True
@@ -106,8 +116,13 @@ class Shell(anywidget.AnyWidget):
         return self.command
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        return {"text/plain": str(self), VIEW: view}, {}
+        return saved.bundle(self), {}
+
+    def static(self, last: bool) -> dict[str, Any]:
+        """What is shown without a kernel: the last lines, and the command for another shell."""
+        written = _CONTROL.sub("", self._flow.kept().decode(errors="replace").replace("\r\n", "\n"))
+        lines = written.splitlines()[-_LINES:]
+        return {"text/plain": str(self), "text/html": page.terminal(self.where, self.command, "\n".join(lines))}
 
 
 class Command(Shown):

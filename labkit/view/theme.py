@@ -4,8 +4,9 @@
     theme.use("stage")          # in the hall; every player that is on the screen follows
 
 *normal* takes the colours of JupyterLab or VS Code around it, dark ones included. *dark* is dark wherever
-it stands. *stage* is for the hall: 22 px, black on white, thick lines, one thing below the other where
-the screen is narrow. Without a word, the environment variable ``LABKIT_THEME`` decides.
+it stands, and where `./lab up` has started JupyterLab, its own dark theme comes along, until another theme is
+used here. *stage* is for the hall: 22 px, black on white, thick lines, one thing below the other where the screen is
+narrow. Without a word, the environment variable ``LABKIT_THEME`` decides.
 
 The player has its colours in `static/player.css`, the pictures theirs in `labkit.view.palette`; both look
 at the name or the variables that are given out here. Signs (+ - ~) and words carry the meaning, so that no
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 
 from labkit.errors import LabError
 from labkit.steps.display import Shown, register
+from labkit.view.markup import tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +41,33 @@ class Theme(Shown):
         return ";".join(f"{name}:{value}" for name, value in named.items() if value)
 
     def style(self) -> str:
-        """A style sheet for the whole page: the pictures' variables, and large letters for cells and their output."""
+        """For the whole page: the pictures' variables, large letters for cells and their output, JupyterLab's theme."""
         letters = f"--jp-code-font-size:{self.size}px;--jp-content-font-size1:{self.size}px;--jp-code-line-height:1.4"
         prompts = ".jp-Notebook :is(.jp-InputPrompt,.jp-OutputPrompt){font-size:13px}"  # they have no room to grow
         cells = f".jp-Notebook{{{letters}}}{prompts}" if self.size else ""
-        return f"<style>:root{{{self.variables()}}}{cells}</style>"
+        page = _PAGE.replace("DARK", "true" if self.name == "dark" else "false")
+        return f"<style>:root{{{self.variables()}}}{cells}</style><script>{page}</script>"
 
     def __str__(self) -> str:
         return f"theme {self.name}: {self.purpose}"
 
+
+#: JupyterLab's theme: the one from before is remembered, for whoever has chosen it. `jupyterapp` is there if the server
+#: says so (setup/jupyter/jupyter_server_config.py).
+_PAGE = """\
+(() => {
+  const { jupyterapp: app, localStorage: kept } = window;
+  const [name, command, now] = ["labkit: theme before", "apputils:change-theme", document.body.dataset];
+  if (!app?.commands.hasCommand(command)) return;
+  const before = kept.getItem(name);
+  if (DARK && now.jpThemeLight === "true") {
+    kept.setItem(name, now.jpThemeName);
+    app.commands.execute(command, { theme: "JupyterLab Dark" });
+  } else if (!DARK && before) {
+    kept.removeItem(name);
+    if (now.jpThemeLight === "false") app.commands.execute(command, { theme: before });
+  }
+})()"""
 
 THEMES = {
     theme.name: theme
@@ -88,8 +108,8 @@ def follow(method: Callable[[Theme], None]) -> None:
 
 
 def install() -> None:
-    """Let a theme that ends a cell change the page."""
-    register(Theme, lambda theme: {"text/html": theme.style()})
+    """Let a theme that ends a cell change the page, and say which it is."""
+    register(Theme, lambda theme: {"text/html": tag("p", str(theme)) + theme.style()})
 
 
 def _named(name: str, where: str) -> Theme:

@@ -29,8 +29,15 @@ def in_turn(act: Callable[[], None]) -> None:
 
 def later(seconds: float, act: Callable[[], None]) -> None:
     """Do it on the main thread after so many seconds, between cells. Where no kernel runs nothing happens."""
-    if kernel := _kernel():
+    kernel = _kernel()
+    if getattr(kernel, "io_loop", None):  # it has one from when it runs
         kernel.io_loop.add_callback(kernel.io_loop.call_later, seconds, act)
+
+
+def attended() -> bool:
+    """Whether the front end that runs this cell has a user: nbclient (nbconvert, papermill) takes no input."""
+    parent = kernel.get_parent() if (kernel := _kernel()) else {}
+    return bool(parent.get("content", {}).get("allow_stdin", True))
 
 
 class Cell(NamedTuple):

@@ -7,7 +7,9 @@ c.ServerApp.ip = "127.0.0.1"
 c.ServerApp.open_browser = False
 c.ServerApp.port_retries = 0  # the address that was announced, or an error
 c.ServerApp.default_url = "/lab/tree/index.md"
-c.ServerApp.contents_manager_class = "labkit.contents.CourseContents"
+c.ServerApp.contents_manager_class = "labkit.contents.CourseContents"  # the index, and what is left of widgets
+c.LabApp.expose_app_in_browser = True  # theme.use("dark") asks it for JupyterLab's own dark
+c.JupyterNotebookApp.expose_app_in_browser = True
 c.LabApp.extension_manager = "readonly"
 c.LabApp.custom_css = True  # custom.css, which labkit/jupyter.py puts where it is looked for
 

@@ -44,11 +44,15 @@ class Checkout:
         if user:
             os.chown(self.work.parent, user, user)
             self.environment |= {"HOME": str(self.work.parent), "USER": "student", "LOGNAME": "student"}
+        self.log = directory / ".lab/jupyter.log"
+        self.start()
+
+    def start(self) -> None:
+        """./lab up."""
         done = self.lab("up", "--no-sudo-rule", "--work", str(self.work), "--port", str(free_port()))
         self.url = done.stdout.split()[-1]
         parts = urlsplit(self.url)
         self.port, self.token = parts.port, parse_qs(parts.query)["token"][0]
-        self.log = directory / ".lab/jupyter.log"
 
     def lab(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run this copy's ./lab. Raises AssertionError with what it said if it fails."""

@@ -77,6 +77,15 @@ class Notebook:
         """Make it a notebook of these cells."""
         (self.server.work / self.name).write_text(json.dumps(written(cells)))
 
+    def take_outputs_away(self) -> None:
+        """Make it what a student gets: no outputs, no counts."""
+        file = self.server.directory / self.name
+        notebook = json.loads(file.read_text())
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "code":
+                cell |= {"outputs": [], "execution_count": None}
+        file.write_text(json.dumps(notebook))
+
     def open(self) -> None:
         """Go to its address."""
         path = f"/lab/tree/{self.name}?reset&" if self.app == "lab" else f"/notebooks/{self.name}?"
@@ -156,6 +165,25 @@ class Notebook:
         root = self.page.locator(PLAYER).nth(index)
         root.wait_for()
         return Player(root)
+
+    def reload(self) -> None:
+        """The browser's own button, with no thought of saving."""
+        self.page.reload()
+        self.opened()
+        self.wait_for_kernel()
+
+    def reopen(self) -> None:
+        """Close the notebook's tab, and open the notebook again in the same page."""
+        self.page.locator(".lm-TabBar-tab.lm-mod-current .lm-TabBar-tabCloseIcon").last.click()
+        expect(self.page.locator(".jp-Notebook")).to_have_count(0)
+        self.page.evaluate("path => jupyterapp.commands.execute('docmanager:open', { path })", self.name)
+        self.opened()
+        self.wait_for_kernel()
+
+    @property
+    def saved(self) -> Locator:
+        """What stands in place of widgets whose kernel has gone."""
+        return self.page.locator(".lk-saved")
 
     def restart_kernel(self) -> None:
         """The button in the tool bar, confirmed."""

@@ -94,6 +94,33 @@ def test_everything_is_read_and_nothing_is_lost_at_1024_by_768(notebook, name, p
         assert len(set(tops)) == 1, "the five buttons stand in one row"
 
 
+def test_dark_takes_jupyterlabs_own_theme_along_and_normal_brings_back_the_one_from_before(notebook):
+    chosen = notebook.page.locator("body")
+    notebook.choose_theme("Light")
+    use(notebook, "dark")
+    expect(chosen).to_have_attribute("data-jp-theme-name", "JupyterLab Dark")
+    use(notebook, "normal")
+    expect(chosen).to_have_attribute("data-jp-theme-name", "JupyterLab Light")
+    notebook.choose_theme("Dark")  # somebody's own choice stays
+    use(notebook, "dark")
+    use(notebook, "stage")
+    expect(chosen).to_have_attribute("data-jp-theme-name", "JupyterLab Dark")
+
+
+def test_flags_are_not_broken_and_no_letter_is_smaller_than_12_px_at_1024_by_768(notebook):
+    use(notebook, "normal")
+    lines = "words => words.map(word => [word.textContent, word.getClientRects().length])"
+    words = notebook.page.locator(".lk-word, .lp-constant").evaluate_all(lines)
+    assert "CLONE_NEWNS|" in dict(words)
+    assert [word for word, count in words if count > 1] == []
+    crossed = "nodes => nodes.filter(n => getComputedStyle(n).textDecorationLine.includes('through')).length"
+    assert notebook.page.locator(".labkit-player *, .lk-doc *").evaluate_all(crossed) == 0
+    tree = notebook.page.get_by_role("img", name="Mount namespaces")
+    sizes = """svg => [...svg.querySelectorAll("text")].map(
+      (text) => parseFloat(getComputedStyle(text).fontSize) * svg.clientWidth / svg.viewBox.baseVal.width)"""
+    assert min(tree.evaluate(sizes)) >= 12
+
+
 @pytest.mark.parametrize("name", ["normal", "stage"])
 def test_the_list_of_steps_and_the_counts_of_changes_are_there_to_be_seen(notebook, name):
     use(notebook, name)

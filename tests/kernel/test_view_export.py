@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import nbformat
 import pytest
@@ -45,3 +47,22 @@ def test_pictures_stay_drawings_and_cards_their_text(lab, export):
     assert "<svg" in page
     assert 'role="img"' in page
     assert "The radio wants two processes behind one wall" in page
+
+
+def test_a_notebook_that_nbconvert_executes_shows_players_and_panels_without_a_network(tmp_path, nothing_is_left):
+    cells = (
+        "from labkit import Lab, learn\nfrom labkit.view.panel import Panel\nlab = Lab()",
+        "lab.walk(lab.plans.container('busybox', hostname='c1')).goto(2)",
+        "learn.lesson('nb03').check('studio').pose(lab)",
+        "Panel(lab.run('busybox', 'sleep 1000', name='box', detach=True))",
+        "lab.close()",
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    nbformat.write(notebook, tmp_path / "one.ipynb")
+    command = [sys.executable, "-m", "nbconvert", "--to", "html", "--execute", "one.ipynb"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    page = (tmp_path / "one.html").read_text()
+    page = page[page.index("<body") :]
+    assert "widget-view" not in page
+    for part in ("container c1: 2 of ", "✓ 2  ", "The radio wants two processes", "live panel of box: cpu"):
+        assert part in page, part

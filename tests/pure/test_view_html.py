@@ -72,19 +72,22 @@ class Reader(HTMLParser):
         self.elements: list[str] = []
         self.letters = ""
         self.feed(page)
+        self.letters = " ".join(self.letters.split())
         assert not self.open, f"never closed: {self.open}"
 
     def handle_starttag(self, name: str, attributes: object) -> None:
         self.elements.append(name)
-        if name != "br":
+        self.letters += "" if name in ("wbr", "span") else " "
+        if name not in ("br", "wbr"):
             self.open.append(name)
 
     def handle_endtag(self, name: str) -> None:
         assert self.open and self.open.pop() == name
+        self.letters += "" if name == "span" else " "
 
     def handle_data(self, data: str) -> None:
         if "style" not in self.open:
-            self.letters += data + " "
+            self.letters += data
 
 
 EVERYTHING = [
@@ -194,5 +197,5 @@ def test_columns_count_wide_letters_twice() -> None:
 
 def test_markup_escapes_text_and_attributes() -> None:
     assert tag("td", "<b>", code("a\n<b>"), title='"') == (
-        '<td title="&quot;">&lt;b&gt;<code class="lk-code">a<br>&lt;b&gt;</code></td>'
+        '<td title="&quot;">&lt;b&gt;<code class="lk-code">a<br>&lt;b&gt;</code></td>\n'
     )

@@ -232,7 +232,7 @@ class TestPanel:
             "  web  CPU 25 %, memory 64 MiB, memory high 48 MiB, processes 10\n"
             "  db   no limits"
         )
-        assert shown._bundle()["text/plain"] == str(shown)
+        assert shown.static(last=False)["text/plain"] == str(shown)
 
     @pytest.mark.parametrize(
         ("count", "options", "word"),
@@ -353,7 +353,7 @@ class TestPanel:
         box = Pretended("web", limits=LIMITS)
         monkeypatch.setattr(Pretended, "watch", refused)
         shown = panel.Panel(box)
-        assert str(shown) == text and "image/png" not in shown._bundle()
+        assert str(shown) == text and "image/png" not in shown.static(last=True)
         shown._receive(shown, {"op": "hello", "have": []}, None)
         soon(lambda: shown.ended)
 

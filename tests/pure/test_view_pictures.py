@@ -12,7 +12,7 @@ from labkit.errors import LabError
 from labkit.steps.fact import Cgroup, CgroupMembership, Credentials, Fact, IdMap, Limit, Mount, Namespace, Process
 from labkit.steps.snapshot import Snapshot
 from labkit.view import pictures
-from labkit.view.pictures import Picture
+from labkit.view.pictures import Picture, mount_tree
 
 ALL = (1 << 41) - 1
 HOSTILE = '</svg><script>alert("1")</script>&amp;\x1b[31m\u202e\udcff\n\0'
@@ -212,7 +212,7 @@ def test_hostile_names_stay_letters(draw: Callable[..., Picture]) -> None:
     picture = draw(numbers(50))
     root = drawn(picture)  # a parser takes it: nothing broke out
     assert not list(root.iter(f"{SVG}script")) and not list(root.iter("script"))
-    assert "<script" not in picture.html
+    assert picture.html.count("<script") == picture.html.count("</script") == 2  # the drawing, and what puts it there
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202a-\u202e\ud800-\udfff]", str(picture) + picture.html)
     picture.html.encode()
 
@@ -267,3 +267,13 @@ def test_parents_in_a_circle_are_each_drawn_once() -> None:
     facts = [Process("a", (1,), "b", "x"), Process("b", (2,), "a", "x"), Process("c", (3,), "c", "x")]
     text = str(pictures.process_tree(facts))
     assert sorted(re.findall(r"\b[abc]\b", text)) == ["a", "b", "c"]
+
+
+def test_three_mount_trees_wrap_so_that_their_letters_have_12_px_at_1024_by_768() -> None:
+    """A notebook there has 820 px, JupyterLab as the course wants it letters of 15 px, the smallest here 11.5 of 13."""
+    paths = {"/": "shared with mnt#1:/", "/run/lab/images/busybox": "private", "/var": "slave of mnt#1:/"}
+    facts = [Mount(path, "overlay", ns=f"mnt#{n}", propagation=news) for n in (1, 2, 3) for path, news in paths.items()]
+    picture = mount_tree(facts)
+    width = float(drawn(picture).get("width", "nan"))
+    assert min(15 / 13, 820 / width) * 11.5 >= 12
+    assert all(f"mnt#{n}" in picture.svg for n in (1, 2, 3))

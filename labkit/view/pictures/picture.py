@@ -10,7 +10,14 @@ from labkit.errors import LabError
 from labkit.steps.display import badge
 from labkit.steps.fact import Fact
 from labkit.steps.snapshot import Snapshot
+from labkit.view.markup import lines_of, tag
 from labkit.view.svg import Svg
+
+#: not `document.currentScript`: some pages run a copy of a script that is not where the script was
+_DRAW = (
+    """document.querySelectorAll(".lk-figure > script[type='image/svg+xml']")"""
+    """.forEach((drawing) => { drawing.parentNode.innerHTML = drawing.textContent; })"""
+)
 
 
 class Looks(Protocol):
@@ -51,8 +58,14 @@ class Picture:
 
     @property
     def html(self) -> str:
-        """The drawing in a box that scrolls sideways if the page is too narrow."""
-        return f'<div class="lk-figure" style="overflow-x:auto">{self.svg}</div>'
+        """The text, in whose place a script puts the drawing, in a box that scrolls sideways if the page is too narrow.
+
+        A page that does not trust us (a notebook from elsewhere, a code host, a mail) drops scripts with all that is
+        in them, but of a drawing it would keep the letters, one word glued to the next. So it keeps the text.
+        """
+        text = tag("p", tag("strong", self.title)) + tag("pre", lines_of(self.text))
+        drawing = f'<script type="image/svg+xml">{self.svg}</script><script>{_DRAW}</script>'
+        return f'<div class="lk-figure" style="overflow-x:auto">{text}{drawing}</div>'
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """IPython's display protocol. Not image/svg+xml: JupyterLab makes that an image, cut off from its theme."""

@@ -1,7 +1,7 @@
 // A card: an exercise, a fault, a quiz, or the question that stopped a cell. It shows `face` as the kernel sends it and
 // sends back what was pressed; `labkit/view/cards.py` lists the messages. What was not asked for is not in `face`.
 
-import { h, copy, lifeline, recordedBadge, GONE } from "./parts.js";
+import { h, copy, keepKeys, lifeline, recordedBadge, saveSoon, GONE } from "./parts.js";
 import { againButton, answerLine, chosen, options, verdictView } from "./question.js";
 
 export default {
@@ -13,8 +13,7 @@ export default {
     const voice = h("div", { class: "lp-voice", role: "status", "aria-live": "polite" });
     const root = h("section", {
       class: "labkit-player labkit-card",
-      "data-lm-suppress-shortcuts": "true",
-      keydown: (event) => event.stopPropagation(),
+      keydown: keepKeys,
     }, recordedBadge(model.get("recorded")), body, gone, voice);
 
     function show() {
@@ -94,6 +93,7 @@ export default {
     follow();
     show();
     el.append(root);
+    saveSoon(model);
     return () => {
       for (const [event, listener] of listeners) model.off(event, listener);
     };

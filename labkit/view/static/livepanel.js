@@ -1,6 +1,6 @@
 // The live panel. Each view draws from what the page knows (`source`), and only while it can be seen.
 
-import { h, lifeline, recordedBadge, GONE } from "./parts.js";
+import { h, keepKeys, lifeline, recordedBadge, saveSoon, GONE } from "./parts.js";
 import { clock } from "./units.js";
 import { Chart } from "./chart.js";
 import { sliders } from "./knobs.js";
@@ -76,7 +76,7 @@ function render({ model, el }, { meters, ask, enter, leave }) {
   const log = h("ol", { class: "lv-log", "aria-label": "what happened", "aria-live": "polite" });
   const root = h("section", {
     class: "labkit-player labkit-live", "aria-label": `live panel of ${names.join(", ")}`,
-    "data-lm-suppress-shortcuts": "true", keydown: (event) => event.stopPropagation(),
+    keydown: keepKeys,
   }, recordedBadge(model.get("recorded")), h("header", { class: "lv-head" }, title, state, tools), h("div", { class: "lv-scroll" }, table.node),
     h("div", { class: "lv-charts" }, charts.map((chart) => chart.node), h("div", {}, knobs.node, log)));
 
@@ -228,6 +228,7 @@ function render({ model, el }, { meters, ask, enter, leave }) {
   const shown = () => draw(true);
   document.addEventListener("visibilitychange", shown);
   el.append(root);
+  saveSoon(model);
   follow();
   onState();
   for (const event of meters.events.filter(({ kind }) => kind in TOLD)) tell(event);

@@ -73,5 +73,30 @@ export function lifeline(model) {
   return () => whole?.comm_live === false;
 }
 
+/** Keys stay in the widget; what is pressed with Ctrl, Meta or Alt is for JupyterLab and the browser: Ctrl+S saves. */
+export function keepKeys(event) {
+  if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+}
+
+const SAVING = Symbol.for("labkit: a save is due");
+const MOMENT = 200; // ms
+
+/**
+ * Save the notebook when the kernel has run its cells. Until then only the page knows what they have shown, and a page that
+ * is loaded again has lost it.
+ */
+export function saveSoon(model) {
+  const context = model.widget_manager?.context;
+  if (!context?.save || context[SAVING]) return;
+  context[SAVING] = true;
+  const clock = setInterval(async () => {
+    if (context.isDisposed) return clearInterval(clock);
+    if (context.sessionContext.session?.kernel?.status === "busy") return;
+    clearInterval(clock);
+    context[SAVING] = false;
+    if (context.model.dirty && !context.model.readOnly && context.contentsModel?.writable) await context.save();
+  }, MOMENT);
+}
+
 export const GONE = "The kernel was restarted or stopped, and its lab has gone: this is a picture of what was. "
   + "Run the cell again.";

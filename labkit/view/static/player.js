@@ -4,7 +4,7 @@
 // order, and each is answered by a moment whose `done` is its id. So no click is lost, and what is still
 // under way tells where the walk will be, which is what the buttons' states follow.
 
-import { h, copy, lifeline, recordedBadge, GONE } from "./parts.js";
+import { h, copy, keepKeys, lifeline, recordedBadge, saveSoon, GONE } from "./parts.js";
 import { spoken } from "./columns.js";
 import { beforeView, stepView, errorView } from "./step.js";
 import { questionPanel, saidList } from "./question.js";
@@ -36,7 +36,7 @@ export default {
     const following = h("div", { class: "lp-ahead", hidden: true });
     const voice = h("div", { class: "lp-voice", role: "status", "aria-live": "polite" });
     const root = h("div", {
-      class: "labkit-player", tabindex: 0, role: "group", "data-lm-suppress-shortcuts": "true", keydown: onKey,
+      class: "labkit-player", tabindex: 0, role: "group", keydown: onKey,
     }, recordedBadge(model.get("recorded")), ...controls.nodes, list.node, question.node, notice, step, manual.node, following, said.node, voice);
 
     // sending
@@ -164,12 +164,13 @@ export default {
     // keys, and what arrives
 
     function onKey(event) {
+      keepKeys(event);
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.key === "Escape") {
         list.toggle(false);
         return manual.close();
       }
-      if (event.target.matches("input, textarea")) return event.stopPropagation();
+      if (event.target.matches("input, textarea")) return;
       const button = BUTTONS.find(({ key, also }) => key === event.key || also === event.key);
       const page = moment().step?.man[0];
       if (button) press(button.op);
@@ -177,7 +178,6 @@ export default {
       else if (event.key === "m" && page) openManual(page);
       else return;
       event.preventDefault();
-      event.stopPropagation();
     }
 
     function onMoment() {
@@ -209,6 +209,7 @@ export default {
     showMoment();
     showControls();
     el.append(root);
+    saveSoon(model);
     return () => {
       for (const [event, listener] of listeners) model.off(event, listener);
     };

@@ -1,7 +1,7 @@
 // A terminal: xterm.js shows what the shell writes and sends back what is typed. `xterm` is defined by the
 // text that labkit.view.xterm puts before this file.
 
-import { h, copy, lifeline, GONE } from "./parts.js";
+import { h, copy, lifeline, saveSoon, GONE } from "./parts.js";
 
 const COLOURS = {
   normal: { background: "#15181c", foreground: "#ececec", cursor: "#ececec", selection: "#3d6a8a" },
@@ -17,7 +17,7 @@ export default {
     let terminal = null;
     let known = -1; // bytes that this view has been given; -1: it has not been answered yet
 
-    const how = h("span", { class: "lt-how" }, "Click to type. Shift+Esc leaves the terminal.");
+    const how = h("span", { class: "lt-how" }, "Click to type; Ctrl and Alt are the shell's. Shift+Esc leaves.");
     const help = "copy the command that opens a shell here from any terminal";
     const copyButton = h("button", { title: help, click: copyCommand }, "Copy command");
     const title = h("span", { class: "lt-title" });
@@ -27,8 +27,7 @@ export default {
     const root = h("section", {
       class: "labkit-terminal",
       tabindex: -1,
-      "data-lm-suppress-shortcuts": "true",
-      keydown: (event) => event.stopPropagation(),
+      keydown: (event) => event.metaKey || event.stopPropagation(), // Ctrl+S, as any other, is the terminal's
     }, h("header", { class: "lt-head" }, title, how, copyButton), screen, said, voice);
 
     function send(message) {
@@ -132,6 +131,7 @@ export default {
     follow();
     onState();
     el.append(root);
+    saveSoon(model);
     watch.observe(screen);
     return () => {
       watch.disconnect();
