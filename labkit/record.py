@@ -17,7 +17,7 @@ from labkit.errors import LabError
 from labkit.steps.backends import recordings
 
 NOTEBOOKS = recordings.PLACES[0].parent
-LARGEST = 200_000  # bytes: a recording is read, and kept in git
+LARGEST = 250_000  # bytes: a recording is read, and kept in git
 
 
 def notebooks(numbers: Sequence[str] = ()) -> list[Path]:
@@ -49,7 +49,7 @@ def record(notebook: Path) -> int:
 
 def _run(notebook: Path, backend: str, recording: Path) -> None:
     own = {"LABKIT_BACKEND": backend, "LABKIT_TRACE": str(recording), "LABKIT_GATE": "off"}
-    own["LABKIT_PROGRESS"] = str(recording.with_name("progress.jsonl"))
+    own["LABKIT_PROGRESS"] = str(recording.with_name(f"{backend}-progress.jsonl"))  # each run begins as a new student
     done = subprocess.run(
         [sys.executable, "-m", "labkit.rehearsal", notebook], env=os.environ | own, cwd=notebook.parent,
         stderr=subprocess.PIPE, encoding="utf-8", check=False,
