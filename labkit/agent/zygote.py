@@ -24,7 +24,7 @@ from labkit.agent import clearing, wire
 from labkit.agent.actor import Actor
 from labkit.agent.prepared import Prepared, fill
 from labkit.linux import proc
-from labkit.linux.open_files import OpenFiles
+from labkit.linux.cgroup_files import ABSENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -214,8 +214,13 @@ class Zygote(Actor):
 
 
 def _texts(files: Sequence[Sequence[str]]) -> dict[str, str]:
-    """What each file (name, path) says; those that are not there say nothing."""
-    if not files:
-        return {}
-    with OpenFiles([(name, path) for name, path in files]) as opened:
-        return opened.texts()
+    """What each file (name, path) says, two of one name together; those that are not there say nothing."""
+    found: dict[str, str] = {}
+    for name, path in files:
+        try:
+            with open(path, encoding="ascii") as file:
+                found[name] = found.get(name, "") + file.read()
+        except OSError as error:
+            if error.errno not in ABSENT:
+                raise
+    return found
