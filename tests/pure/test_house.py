@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +53,18 @@ def imported(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module]
         yield from (n for n in names if n.startswith("labkit.") and n not in FOR_ALL)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the agent is a program for Linux")
+def test_the_agent_needs_no_other_room_than_those_that_root_has_a_copy_of(tmp_path: Path) -> None:
+    """The sudo rule starts that copy (setup/privilege.sh), where even `FOR_ALL` is not there to be imported."""
+    for room in ("agent", "linux"):
+        shutil.copytree(PACKAGE / room, tmp_path / "labkit" / room, ignore=shutil.ignore_patterns("__pycache__"))
+    program = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import labkit.agent.supervisor, labkit.linux; print('up')"
+    )
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("up\n", "")
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
