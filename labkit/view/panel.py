@@ -106,7 +106,7 @@ class Panel(anywidget.AnyWidget):
         """Watch no longer. What was seen stays, and can still be looked at. Safe to call twice."""
         if self._stop() and self._output:
             self._output.update(saved.bundle(self), raw=True)
-            self._copy.changed()
+            self._copy.write()
 
     def replaced(self) -> None:
         """End it, and take it off the page."""
