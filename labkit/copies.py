@@ -293,7 +293,8 @@ def _write(directory: Path, name: str, text: bytes) -> None:
 def _ours(directory: Path) -> Iterator[Path]:
     """The directory, made if need be, as long as nobody else copies into it; errors of the system by name."""
     there = Path(os.path.realpath(directory))
-    if there == COURSE or COURSE in there.parents:
+    state = COURSE / ".lab"  # not of the course: an account without a home has its home in it
+    if there in (COURSE, state) or (COURSE in there.parents and state not in there.parents):
         raise LabError(f"{directory} is in the clone, which is to stay as it is", look=_ELSEWHERE)
     try:
         (there / OWN).mkdir(parents=True, exist_ok=True)

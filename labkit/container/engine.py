@@ -7,6 +7,7 @@ This is `lab.run` without the images, volumes and networks that an engine also h
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -34,8 +35,9 @@ from labkit.container.names import image_of, name_of
 from labkit.container.sampler import Sampler
 from labkit.container.spec import Spec
 from labkit.container.terminal import Terminal
-from labkit.errors import HostDied, SpecError, StepError
+from labkit.errors import HostDied, LabError, SpecError, StepError
 from labkit.image.accounts import Account, Files
+from labkit.linux.constants import EEXIST, SIGKILL
 from labkit.steps.backends.base import Backend, CallFailed, Ended, Start
 from labkit.steps.fact import Fact
 from labkit.steps.naming import Naming
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _KILLED = Ended(-9)  # with its lab host
+_GOING = 2.0  # seconds for what an interrupted start has left
 
 
 class Ground(Protocol):
@@ -75,6 +78,7 @@ class Engine:
     def __init__(self, lab: Ground) -> None:
         self.lab = lab
         self.containers: dict[str, Container] = {}
+        self._interrupted: set[str] = set()  # names of containers whose start was; they may have left something
         self._handles: WeakValueDictionary[str, Container] = WeakValueDictionary()  # and of what was started in them
         self.sampler, self.beside = Sampler(), Sampler()  # of containers, and of the machine
         self._numbers = itertools.count(1)
@@ -92,6 +96,7 @@ class Engine:
                 with suppress(StepError):  # of one that never became its program: told to those who started it
                     self._settle(handle, ends.get(handle.name, _KILLED))
         self._handles.clear()
+        self._interrupted.clear()
         self.containers.clear()
         self._numbers = itertools.count(1)
 
@@ -169,9 +174,17 @@ class Engine:
             spec_.name, spec.template(spec_), spec.HOLE, given, tty, owner=spec_.owner(spec_.user),
             clear=spec.remains(spec_), counters=spec_.hold.counters(spec_.name),
         )  # fmt: skip
-        container = self._start(start, spec_, spec_.argv, image)
-        container._limits = limits
-        self.containers[spec_.name] = container
+        try:
+            container = self._start(start, spec_, spec_.argv, image)
+            container._limits = limits
+            self.containers[spec_.name] = container
+        except LabError:
+            raise
+        except BaseException:  # an interrupt: no handle will ever end what has been started by now
+            self._interrupted.add(spec_.name)
+            with suppress(LabError, LookupError, OSError):
+                self.lab.backend.signal(spec_.name, SIGKILL)
+            raise
         return self._finish(container, detach)
 
     def exec(
@@ -235,13 +248,27 @@ class Engine:
     def _start(self, start: Start, spec_: Spec, argv: Sequence[str], image: str) -> Container:
         self.lab.touched()
         try:
-            pid = self.lab.backend.start(start)
+            pid = self._spawn(start)
         except CallFailed as failed:
             raise unstarted.error(start.name, failed.part, failed.rows) from failed
         self.lab.naming.spawned("host", pid, start.name)
         handle = Container(self, replace(start, stdin=None), spec_, pid, argv, image)
         self._handles[start.name] = handle
         return handle
+
+    def _spawn(self, start: Start) -> int:
+        """Its pid. Where an earlier start of this name was interrupted, what that has left is given time to go."""
+        deadline = time.monotonic() + _GOING
+        while True:
+            try:
+                pid = self.lab.backend.start(start)
+            except CallFailed as failed:
+                if failed.rows[-1][1] != EEXIST or start.name not in self._interrupted or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.005)
+            else:
+                self._interrupted.discard(start.name)
+                return pid
 
     def _finish(self, container: Container, detach: bool) -> Container:
         if not detach:

@@ -69,7 +69,10 @@ def trial(program: str = _TRIAL) -> str:
     is killed.
     """
     command = [sys.executable, "-I", "-S", "-c", program, str(_PARENT)]
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    except OSError as error:
+        return f"its trial has not begun: {sys.executable}: {error.strerror}"
     assert child.stdout is not None and child.stderr is not None
     with child.stdout, child.stderr:
         try:

@@ -6,6 +6,7 @@ on which it was recorded.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from labkit.learn.judging import LabLike, labels
@@ -24,6 +25,9 @@ class OnMachine(LabLike, Protocol):
     @property
     def recorded(self) -> str:
         """When and where, if it is not live."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        """While this lasts, all other labs of this Python stand still."""
 
 
 def four_jobs(lab: OnMachine) -> str:
@@ -51,7 +55,8 @@ def agent_lives(lab: OnMachine) -> bool:
 def shares(lab: OnMachine, *tenants: str) -> dict[str, float]:
     """Seconds of CPU that each tenant's processes (by the beginning of their names) get while all compete for one."""
     pids = {name: pid for name, pid in _real_pids(lab).items() if name.startswith(tenants)}
-    spent = lab.backend.machine("shares", pids)
+    with lab.alone():
+        spent = lab.backend.machine("shares", pids)
     return {tenant: sum(used for name, used in spent.items() if name.startswith(tenant)) for tenant in tenants}
 
 

@@ -55,7 +55,8 @@ class Running(Renewable, OnMachine, Protocol):
 def shares(lab: Running, *containers: Container) -> list[float]:
     """Seconds of CPU that each of them gets of a second on the wall, while all of them run."""
     pids = {each.name: lab.engine.counted(each, lambda pid: pid) for each in containers}
-    spent = lab.backend.machine("spent", pids)
+    with lab.alone():
+        spent = lab.backend.machine("spent", pids)
     return [spent[container.name] / spent[""] for container in containers]
 
 
@@ -64,8 +65,9 @@ def delays(lab: Running, *quotas: float | None) -> tuple[Delays, ...]:
 
     In rounds, until the comparison with the first of them is clear; see `labkit.learn.measured.compare`.
     """
-    loops = max(1, round(1000 * _PIECE / Delays(_work(lab, None, 20, 1000)).quickest))
-    return compare(lambda number: _work(lab, quotas[number], _PIECES, loops), len(quotas))
+    with lab.alone():
+        loops = max(1, round(1000 * _PIECE / Delays(_work(lab, None, 20, 1000)).quickest))
+        return compare(lambda number: _work(lab, quotas[number], _PIECES, loops), len(quotas))
 
 
 def _work(lab: Running, quota: float | None, pieces: int, loops: int) -> tuple[float, ...]:
@@ -94,15 +96,17 @@ def disk(lab: Running) -> str:
 def speed(lab: Running, limits: Limits, *, direct: bool = False) -> float:
     """Bytes a second at which a container reads a file of its image: from the disk itself if `direct`."""
     how = "iflag=direct" if direct else "iflag=fullblock"
-    size, begin, end = lab.run("busybox", ["sh", "-c", _READ, how], limits=limits).stdout.split()
+    with lab.alone():
+        size, begin, end = lab.run("busybox", ["sh", "-c", _READ, how], limits=limits).stdout.split()
     return int(size) / (float(end) - float(begin))
 
 
 def send(lab: Running, container: Container, to: str) -> float:
     """Bytes a second at which a container on a cable sends to the lab host, whose address on it is `to`."""
-    ear = lab.run("busybox", ["sh", "-c", _HEAR], namespaces=("mnt",), detach=True)
-    container.exec(["sh", "-c", _SEND, to])
-    ear.wait()
+    with lab.alone():
+        ear = lab.run("busybox", ["sh", "-c", _HEAR], namespaces=("mnt",), detach=True)
+        container.exec(["sh", "-c", _SEND, to])
+        ear.wait()
     begin, size, end = ear.stdout.split()
     return int(size) / (float(end) - float(begin))
 

@@ -94,9 +94,10 @@ def test_where_the_lab_was_killed_handles_say_137_and_what_was_known(
 
 #: classes whose values show themselves and refer to no lab: what they say was read when they were made
 VALUES = {
-    "Call", "Change", "Check", "Command", "Cost", "Delays", "Diff", "Fact", "Fault", "Feedback", "Lesson",
-    "MachineUsage", "Marked", "Notice", "Picture", "Plan", "Predict", "Put", "Question", "Quiz", "Report", "Rosetta",
-    "Snapshot", "Step", "Still", "Table", "Taken", "Theme", "Trace", "Traffic", "Usage", "Verdict", "Cable",
+    "Asked", "Call", "Change", "Check", "Command", "Cost", "Delays", "Diff", "Fact", "Fault", "Feedback", "Lesson",
+    "MachineUsage", "Marked", "Measured", "Notice", "Picture", "Plan", "Predict", "Put", "Question", "Quiz", "Report",
+    "Rosetta",
+    "Snapshot", "Standing", "Step", "Still", "Table", "Taken", "Theme", "Trace", "Traffic", "Usage", "Verdict", "Cable",
     "Shell",  # needs a notebook; its text is the command that it was made with
 }  # fmt: skip
 

@@ -101,7 +101,7 @@ def test_provision_takes_every_user_there_is(name: str) -> None:
     assert (uid, ran_as) == (str(UID), str(UID)), said
     assert (home, place) == ("/usr/local/stage/home", "/usr/local/stage/home/labkit")
     assert f"User={UID}\n" in unit and f"WorkingDirectory={place}\n" in unit
-    assert f'cd "{place}" && ' in greeting and f"in {place}/notebooks" in greeting
+    assert f'cd "{place}" && ' in greeting and "notebooks are in ~/labkit-work," in greeting
 
 
 def test_a_home_with_any_letters_reaches_the_files_as_it_is() -> None:

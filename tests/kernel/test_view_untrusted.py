@@ -19,6 +19,7 @@ from labkit.cgroups.limits import Limits
 from labkit.doctor import Finding, Report, picture
 from labkit.doctor.notice import Notice
 from labkit.errors import StepError
+from labkit.learn.gating import Asked, attach
 from labkit.namespaces.names import SetHostname
 from labkit.namespaces.spawn import Spawn
 from labkit.steps import display
@@ -75,13 +76,14 @@ def shown(lab):
         failing.run()
     box = lab.run("busybox", ["sleep", "100"], name="box", detach=True, limits=Limits(memory="32M"))
     panel = Panel(box)
+    gate = attach(lab.walk(lab.plans.container("busybox", hostname="c1")), learn.lesson("nb02").predictions)
     values = [
         asked, walk, failing, walk.plan, walk.last, failing.trace, walk.trace, walk.last.diff, *walk.last.diff,
         *walk.last.calls, *walk.steps, *drawn, pictures.call_strip(walk.trace),
         pictures.delay_strip({"late": (0.001, 0.09, 3.0)}), lab.snapshot("uts", "mounts", "caps"), *lab.facts("uts"),
         quiz, lesson.check("studio").pose(lab), lesson.faults[0].plant(lab), learn.progress.table(),
         *theme.THEMES.values(), box.rosetta(), Report((("the notebook", (finding,)),)), Notice("nb03", (finding,)),
-        player.of(walk), panel, panel.figure(),
+        player.of(walk), panel, panel.figure(), lesson.progress, Asked(gate, gate.predictions[0]),
     ]  # fmt: skip
     yield values
     panel.end()
