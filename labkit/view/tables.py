@@ -20,7 +20,8 @@ def _ticked(cell: Done) -> str:
 def standing_html(standing: Standing) -> str:
     """How far a lesson is, on one line without a style of its own: a dot for each thing, full where it is done."""
     parts = (part for each in standing.parts for part in (Markup(" &nbsp; "), _dots(each)))
-    return tag("div", tag("strong", standing.title.capitalize()), *parts, "" if standing.open else " ✓")
+    title = f"{standing.title.capitalize()}{'' if standing.done else ', not begun'}"
+    return tag("div", tag("strong", title), *parts, "" if standing.open else " ✓")
 
 
 def _dots(part: Part) -> Markup:

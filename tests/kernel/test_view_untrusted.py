@@ -67,6 +67,7 @@ def shown(lab):
     picture.install()
     lesson = learn.lesson("nb03")
     asked = lab.walk(Plan.of("a name", ("shared", [Spawn(child="radio"), SetHostname(who="radio", name="radio")])))
+    gate = attach(lab.walk(lab.plans.container("busybox", hostname="c1")), learn.lesson("nb02").predictions)
     walk = lab.walk(lab.plans.container("busybox", hostname="c1", limits=Limits(pids=20))).goto(9)
     finding = Finding(about="images", says="none", likely="not built", remedy="labkit image build x")
     drawn = [getattr(pictures, name)(walk) for name in pictures.PROBES]
@@ -76,7 +77,6 @@ def shown(lab):
         failing.run()
     box = lab.run("busybox", ["sleep", "100"], name="box", detach=True, limits=Limits(memory="32M"))
     panel = Panel(box)
-    gate = attach(lab.walk(lab.plans.container("busybox", hostname="c1")), learn.lesson("nb02").predictions)
     values = [
         asked, walk, failing, walk.plan, walk.last, failing.trace, walk.trace, walk.last.diff, *walk.last.diff,
         *walk.last.calls, *walk.steps, *drawn, pictures.call_strip(walk.trace),
