@@ -11,7 +11,7 @@ import pytest
 
 playwright = pytest.importorskip("playwright.sync_api")
 
-from browser.checkout import Checkout  # noqa: E402
+from browser.checkout import ROOT, Checkout  # noqa: E402
 from browser.pages import ARGUMENTS, SECOND, Notebook  # noqa: E402
 from ringreport import plugin  # noqa: E402
 
@@ -94,6 +94,8 @@ def open_notebook(server: Checkout, context: Any, request: pytest.FixtureRequest
         notebook.page.set_viewport_size({"width": width, "height": height})
         if not lesson:
             notebook.write(cells)
+        elif (ROOT / "notebooks" / lesson).exists():
+            notebook.begin_anew()
         notebook.open()
         notebook.wait_for_kernel()
         return notebook

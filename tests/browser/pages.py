@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from browser.checkout import Checkout, wait_for
+from browser.checkout import ROOT, Checkout, wait_for
 from playwright.sync_api import BrowserContext, Error, Locator, Page, expect
 
 ARGUMENTS = [
@@ -77,14 +77,12 @@ class Notebook:
         """Make it a notebook of these cells."""
         (self.server.work / self.name).write_text(json.dumps(written(cells)))
 
-    def take_outputs_away(self) -> None:
-        """Make it what a student gets: no outputs, no counts."""
-        file = self.server.directory / self.name
-        notebook = json.loads(file.read_text())
-        for cell in notebook["cells"]:
-            if cell["cell_type"] == "code":
-                cell |= {"outputs": [], "execution_count": None}
-        file.write_text(json.dumps(notebook))
+    def begin_anew(self) -> None:
+        """Make a lesson what a student gets, whatever an earlier test has left: JupyterLab saves by itself."""
+        from labkit import copies  # imported here: tests/vm/browse.py has Playwright and no labkit
+
+        course = ROOT / "notebooks" / self.name
+        (self.server.work / self.name).write_bytes(copies.without_outputs(course.read_bytes()))
 
     def open(self) -> None:
         """Go to its address."""

@@ -83,6 +83,7 @@ def test_an_exercise_is_solved_asked_again_and_open_once_more_after_a_reset(note
 
 
 def test_a_fault_is_told_by_its_symptom_and_follows_what_a_cell_finds(notebook):
+    notebook.run(3)
     shown = card(notebook, 3)
     expect(shown).to_have_accessible_name("Fault: full-table")
     expect(shown).to_contain_text("Look with:")

@@ -8,10 +8,11 @@ import re
 import time
 
 import pytest
+from browser.checkout import ROOT
 from playwright.sync_api import expect
 
-START = """import sys, threading
-sys.path.insert(0, "tests")
+START = f"""import sys, threading
+sys.path.insert(0, {str(ROOT / "tests")!r})
 from fake_watches import Pretended
 from labkit.cgroups.limits import Limits
 from labkit.view import theme
@@ -238,8 +239,7 @@ def test_everything_is_there_to_be_read_at_1024_by_768(notebook, live, name):
         assert live.root.evaluate("node => getComputedStyle(node).fontSize") == "22px"
 
 
-REAL = """import sys, threading
-sys.path.insert(0, "tests")
+REAL = """import threading
 from labkit import Lab
 from labkit.cgroups import Limits
 from labkit.view.panel import Panel

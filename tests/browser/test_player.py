@@ -102,11 +102,9 @@ def test_a_search_along_path_is_grey_and_a_second_explanation_is_folded(walk, no
     expect(walk.root.locator(".lp-bad")).to_have_count(0)
     grey = tried.first.evaluate("node => getComputedStyle(node).color")
     assert grey == walk.root.locator(".lp-time").first.evaluate("node => getComputedStyle(node).color")
-    notebook.write_cell(
-        4, "walk = lab.walk(Plan.of('forks', ('two', [Spawn(child=n) for n in ('till', 'oven')]))); walk"
-    )
-    notebook.run(4)
-    player = notebook.player_of(4)
+    number = notebook.add_cell("lab.walk(Plan.of('forks', ('two', [Spawn(child=n) for n in ('till', 'oven')])))")
+    notebook.run(number)
+    player = notebook.player_of(number)
     player.press("Next")
     player.is_at(1)
     expect(player.root.locator("p.lp-why")).to_contain_text("Without a flag clone(2) makes no namespace")

@@ -6,13 +6,14 @@ import json
 import re
 
 import pytest
+from browser.checkout import ROOT
 from browser.pages import SECOND
 from playwright.sync_api import expect
 
-LESSON = "notebooks/03-namespaces-pid-uts-ipc.ipynb"
+LESSON = "03-namespaces-pid-uts-ipc.ipynb"
 AGAIN = "Run the cell again to go on."
-START = """import sys
-sys.path.insert(0, "tests")
+START = f"""import sys
+sys.path.insert(0, {str(ROOT / "tests")!r})
 from fake_watches import Pretended
 from labkit import Lab, learn
 from labkit.cgroups.limits import Limits
@@ -28,11 +29,8 @@ CELLS = (START, "namespace_map(lab)", ASK, GO, "Panel(web)", TYPE)
 
 
 @pytest.fixture(scope="module")
-def lesson(open_notebook, server, context):
+def lesson(open_notebook):
     """A notebook of the course with its first player."""
-    from browser.pages import Notebook
-
-    Notebook(server, context, LESSON).take_outputs_away()
     opened = open_notebook(lesson=LESSON)
     for cell in (0, 1):
         opened.run(cell)
@@ -139,10 +137,10 @@ def test_what_is_left_of_each_widget_when_its_kernel_has_gone(mixed):
 
 def test_where_jupyterlab_trusts_nothing_the_same_can_be_read(mixed, server, context, open_notebook):
     mixed.page.keyboard.press("Control+s")
-    file = server.directory / mixed.name
+    file = server.work / mixed.name
     stored = json.loads(file.read_text())
     stored["cells"][0]["source"] = "# somebody else's"  # nobody has signed this
-    (server.directory / "foreign.ipynb").write_text(json.dumps(stored))
+    (server.work / "foreign.ipynb").write_text(json.dumps(stored))
     foreign = open_notebook(lesson="foreign.ipynb")
     expect(foreign.page.locator(".lk-svg")).to_have_count(0)
     picture = foreign.cell(PICTURE).locator(".jp-OutputArea-output")
