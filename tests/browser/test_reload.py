@@ -85,6 +85,21 @@ def test_a_course_notebook_goes_on_after_a_reload_and_in_a_reopened_tab_and_is_r
     expect(lesson.saved).to_have_count(0)
 
 
+def test_saves_that_meet_each_other_ask_nothing(mixed):
+    """JupyterLab takes a file that it saved a moment ago for one that somebody else has changed."""
+    mixed.page.evaluate("""async () => {
+      const { context } = window.jupyterapp.shell.currentWidget;
+      const saves = [];
+      for (let number = 0; number < 5; number += 1) {
+        context.model.sharedModel.setMetadata("test", number);
+        saves.push(context.save());
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      await Promise.race([Promise.all(saves), new Promise((resolve) => setTimeout(resolve, 10000))]);
+    }""")
+    expect(mixed.page.locator(".jp-Dialog")).to_have_count(0)
+
+
 @pytest.mark.parametrize(
     ("cell", "control"), [(WALK, ".lp-do-next"), (QUIZ, "input[type=radio]"), (PANEL, "input[type=range]")]
 )

@@ -79,7 +79,24 @@ export function keepKeys(event) {
 }
 
 const SAVING = Symbol.for("labkit: a save is due");
+const QUEUE = Symbol.for("labkit: saves follow each other");
 const MOMENT = 200; // ms
+const UNDER_WAY = 1000; // ms, for a save that was begun before there was a queue
+
+/**
+ * Let a notebook's saves follow each other: ours, JupyterLab's own and Ctrl+S. One that begins in the middle of another
+ * finds a file that it did not write, and asks the student whether to overwrite it.
+ */
+function queueSaves(context) {
+  if (context[QUEUE]) return;
+  const save = context.save.bind(context);
+  context[QUEUE] = new Promise((resolve) => setTimeout(resolve, UNDER_WAY));
+  context.save = () => {
+    const mine = context[QUEUE].catch(() => undefined).then(save);
+    context[QUEUE] = mine;
+    return mine;
+  };
+}
 
 /**
  * Save the notebook when the kernel has run its cells. Until then only the page knows what they have shown, and a page that
@@ -88,13 +105,16 @@ const MOMENT = 200; // ms
 export function saveSoon(model) {
   const context = model.widget_manager?.context;
   if (!context?.save || context[SAVING]) return;
+  queueSaves(context);
   context[SAVING] = true;
   const clock = setInterval(async () => {
     if (context.isDisposed) return clearInterval(clock);
     if (context.sessionContext.session?.kernel?.status === "busy") return;
     clearInterval(clock);
     context[SAVING] = false;
-    if (context.model.dirty && !context.model.readOnly && context.contentsModel?.writable) await context.save();
+    if (context.model.dirty && !context.model.readOnly && context.contentsModel?.writable) {
+      await context.save().catch(() => undefined); // JupyterLab has said why; what is dirty is saved with its next save
+    }
   }, MOMENT);
 }
 
