@@ -115,7 +115,7 @@ def delays(lab: Lab, container: Container, rounds: int) -> Timing:
 
 
 def freezing(lab: Lab, container: Container, rounds: int) -> Timing:
-    """The same until the kernel announces it: who has used up a quota stops only when it runs again."""
+    """The same until the kernel announces it: a process that has used up its quota stops only when it runs again."""
     with open(Path(version_2(lab, container), "cgroup.events"), encoding="ascii") as said:
         poll = select.poll()
         poll.register(said, select.POLLPRI)

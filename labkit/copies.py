@@ -269,7 +269,7 @@ class _Todo:
 
 
 def _read(path: Path) -> bytes | None:
-    """A file's content, None where there is none; empty for what is no file, which so differs from every version."""
+    """A file's content, None if it does not exist; empty for anything but a file: that differs from every version."""
     try:
         kind = path.lstat().st_mode
     except FileNotFoundError:

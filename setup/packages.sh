@@ -52,7 +52,7 @@ install_packages() { # NAME...
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
         -o DPkg::Lock::Timeout=180 -o DPkg::Options::=--path-include='/usr/share/man/man[1-8]/*' "${cache[@]}" \
         install "${known[@]}" || return 1
-    if [[ -n ${LABKIT_CACHE:-} ]]; then # what only root may read: who packs the cache may be another
+    if [[ -n ${LABKIT_CACHE:-} ]]; then # only root may read it, and the cache may be packed by another user
         as_root rm -rf "$LABKIT_CACHE/apt/partial" "$LABKIT_CACHE/apt/lock" || return 1
     fi
     printf '%s\n' "${known[@]}" >>"$STATE/apt-installed"

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The Python environment: .venv, or the conda environment `labkit` when that is the active one. In a clone that this user
-# may not write, whoever owns it may have made .venv; else the user gets one in the state directory.
+# may not write, its owner may have made .venv; else the user gets one in the state directory.
 
 find_environment() { # [EXTRA]: sets VENV and PYTHON
     VENV=$ROOT/.venv

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# The user whose course it is: who that is, and what is done as that user.
+# The student of the machine: their account, and what is done as that user.
 
 the_user() { # VM: sets OWNER, OWNER_UID and HOUSE, and PLACE unless it was given
     local key
     if [[ -z $OWNER ]]; then
-        fail "choose the user" "this was not called through sudo, so nobody says who the student is" \
+        fail "choose the user" "this was not called through sudo, so the student is not known" \
             "vm/provision.sh --user NAME (or --vm on a machine made for the course)"
     fi
     if ! id -- "$OWNER" >/dev/null 2>&1; then

@@ -197,7 +197,7 @@ class Running:
     def finish(self, deadline: float) -> None:
         """Its lab host is gone, so everything that wrote into its pipes is: take what is left, and its end.
 
-        Whoever is waiting in `pump` just now does the same. After `deadline`, of time.monotonic(), it is given up.
+        A thread that waits in `pump` does the same. After `deadline`, of time.monotonic(), it is given up.
         """
         if self.lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
             try:

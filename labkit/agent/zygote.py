@@ -168,7 +168,7 @@ class Zygote(Actor):
                 self.watch(f"stray {pid}", -1, {})
 
     def reap(self, pidfd: int) -> None:
-        """Bury one child. The pipe is written last: who reads the status finds everything cleared.
+        """Bury one child. The pipe is written last: a reader of the status finds everything cleared.
 
         It gets one line: status, what could not be cleared, and what the files that count said last and first.
         """
@@ -223,7 +223,7 @@ class Zygote(Actor):
 def change_owner(streams: list[int], uid: int) -> None:
     """Give a program's pipes or terminal to the user that it will run as.
 
-    A descriptor can be written to whoever owns what is behind it, but /dev/stdout is opened anew: /dev/stdout leads
+    A descriptor can be written to, whoever owns the file behind it, but /dev/stdout is opened anew: /dev/stdout leads
     to /proc/self/fd/1, and open(2) of a pipe asks for the permissions of its inode. In a user namespace without this
     uid, or below a seccomp filter, it is refused; the program has its streams all the same, as with other engines.
 

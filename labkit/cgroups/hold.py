@@ -121,7 +121,7 @@ class Held:
         return tuple(each for each in named if each[0] != "memory.stat")  # the swap of the dead is none
 
     def kills(self, name: str) -> tuple[tuple[str, str], ...]:
-        """Those of them that count whom the OOM killer has killed."""
+        """Those of them that count the kills of the OOM killer."""
         return tuple(each for each in self.counters(name) if each[0] in ("memory.events", "memory.oom_control"))
 
 

@@ -89,7 +89,7 @@ def trial(program: str = _TRIAL) -> str:
 
 
 def _line(fd: int, seconds: float) -> str | None:
-    """The next line of a pipe, without its end; None if there is none within that time, or at its end."""
+    """The next line of a pipe, without its newline; None if none comes within that time, or at the end of the pipe."""
     deadline, text = time.monotonic() + seconds, b""
     ready = select.poll()
     ready.register(fd, select.POLLIN)

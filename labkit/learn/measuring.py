@@ -27,8 +27,8 @@ _PIECES = 40  # of work, in each round
 _PIECE = 0.004  # seconds that one should take: five fill a quota of 20 %, so that of these one in five has to wait
 _NOW = "echo $EPOCHREALTIME"  # the shell's own: to start a program takes longer than what is measured
 _DOOR = "/tmp/start"
-#: Waits at a FIFO, on which nothing is lost: who opens one end of it waits for the other, whoever comes first. (With a
-#: signal it would be lost between `echo ready` and `wait`, and the wait would never end.)
+#: Waits at a FIFO, on which nothing is lost: a process that opens one end waits for the other end, in either order.
+#: (A signal would be lost between `echo ready` and `wait`, and the wait would never end.)
 WORK = f"""mkfifo {_DOOR}; echo ready; read go <{_DOOR}; {_NOW}; i=0
 while [ $i -lt $0 ]; do j=0; while [ $j -lt $1 ]; do j=$((j+1)); done; {_NOW}; i=$((i+1)); done"""
 START = f"until [ -p {_DOOR} ]; do sleep 0.01; done; echo go >{_DOOR}"  #: lets it begin, from another process

@@ -111,7 +111,7 @@ def compete(processes: Mapping[Container, int]) -> list[Cost]:
     running = [each.exec(SPINNING, detach=True) for each, count in processes.items() for _ in range(count)]
     before = [container.usage() for container in processes]
     for _ in range(10):
-        # The lab's clock, for a recorded lesson does not wait; beside those of whom another one more is not seen.
+        # The lab's clock, for a recorded lesson does not wait; one more process beside the busiest is not noticed.
         max(processes, key=lambda each: processes[each]).exec("sleep 1")
         after = [container.usage() for container in processes]
         spent = [Cost.between(old, new) for old, new in zip(before, after, strict=True)]

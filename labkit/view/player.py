@@ -9,7 +9,7 @@ back are small messages, so that every act on the walk happens here, where cells
     {op: "answer", value, id}                              to the question that is open
     {op: "again", question, id}                            ask this question once more
 
-**Questions.** Whoever asks (`labkit.learn`) calls `player.ask` and registers with `player.on_answer` and
+**Questions.** The module that asks (`labkit.view.cards`) calls `player.ask` and registers with `player.on_answer` and
 `player.on_again`; the walk's gate decides whether Next may pass. The open question is a dict, or None:
 
     {"id": "q1", "text": "Which hostname will the lab host have?", "choices": ["lab", "c1"] or None,  # None: a line

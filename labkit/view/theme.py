@@ -52,8 +52,8 @@ class Theme(Shown):
         return f"theme {self.name}: {self.purpose}"
 
 
-#: JupyterLab's theme: the one from before is remembered, for whoever has chosen it. `jupyterapp` is there if the server
-#: says so (setup/jupyter/jupyter_server_config.py).
+#: JupyterLab's theme: the one from before is remembered, and comes back with "normal". `jupyterapp` is there if the
+#: server says so (setup/jupyter/jupyter_server_config.py).
 _PAGE = """\
 (() => {
   const { jupyterapp: app, localStorage: kept } = window;

@@ -18,6 +18,7 @@ from labkit.errors import HostDied, SpecError, StepError
 from labkit.namespaces.names import SetHostname
 from labkit.namespaces.processes import Kill
 from labkit.namespaces.spawn import Spawn
+from labkit.steps.fact import Process
 
 TOP = "/sys/fs/cgroup"
 AT_ONCE, SOON = 0.3, 5.0  # seconds; the second is for what is seen only when an answer does not come
@@ -109,6 +110,8 @@ def test_one_that_ends_while_somebody_comes_in_is_told_as_ended(lab: Lab, monkey
 
         def end(name: str, web: Container = web, asked: Callable[[str], object] = asked) -> object:
             web._engine.kill(web, signal.SIGKILL)
+            while any(each.name == web.name for each in lab.snapshot("processes").of_type(Process)):
+                time.sleep(0.005)  # kill(2) returns before its victim has gone
             return asked(name)
 
         with monkeypatch.context() as patch, pytest.raises(SpecError, match="has ended with 137"):

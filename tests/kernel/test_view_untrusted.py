@@ -20,6 +20,7 @@ from labkit.doctor import Finding, Report, picture
 from labkit.doctor.notice import Notice
 from labkit.errors import StepError
 from labkit.learn.gating import Asked, attach
+from labkit.learn.standing import Part, Standing
 from labkit.namespaces.names import SetHostname
 from labkit.namespaces.spawn import Spawn
 from labkit.steps import display
@@ -69,6 +70,7 @@ def shown(lab):
     asked = lab.walk(Plan.of("a name", ("shared", [Spawn(child="radio"), SetHostname(who="radio", name="radio")])))
     gate = attach(lab.walk(lab.plans.container("busybox", hostname="c1")), learn.lesson("nb02").predictions)
     walk = lab.walk(lab.plans.container("busybox", hostname="c1", limits=Limits(pids=20))).goto(9)
+    standing = Standing("nb03", (Part("predict", 0, 4), Part("fault", 0, 1)))
     finding = Finding(about="images", says="none", likely="not built", remedy="labkit image build x")
     drawn = [getattr(pictures, name)(walk) for name in pictures.PROBES]
     quiz = lesson.quiz.sit(lab)
@@ -83,7 +85,7 @@ def shown(lab):
         pictures.delay_strip({"late": (0.001, 0.09, 3.0)}), lab.snapshot("uts", "mounts", "caps"), *lab.facts("uts"),
         quiz, lesson.check("studio").pose(lab), lesson.faults[0].plant(lab), learn.progress.table(),
         *theme.THEMES.values(), box.rosetta(), Report((("the notebook", (finding,)),)), Notice("nb03", (finding,)),
-        player.of(walk), panel, panel.figure(), lesson.progress, Asked(gate, gate.predictions[0]),
+        player.of(walk), panel, panel.figure(), standing, Asked(gate, gate.predictions[0]),
     ]  # fmt: skip
     yield values
     panel.end()

@@ -182,7 +182,7 @@ class Programs:
     def wait(self, name: str, timeout: float | None) -> Ended | None:
         """As `Backend.wait`."""
         running = self.running.get(name)
-        if running is None:  # its lab host went while somebody was interrupted who would have told its handle
+        if running is None:  # its lab host went, and an interrupt kept that from its handle
             return self.ends.get(name, Ended(-9))
         deadline = None if timeout is None else time.monotonic() + timeout
         try:

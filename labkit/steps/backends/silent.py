@@ -1,7 +1,7 @@
 """Why a process of a lab host does not answer, told while it is waited for and not when patience is at an end.
 
-A process in a frozen cgroup, or one that a signal has stopped, says nothing, and nothing fails. Whoever waits for one
-asks here twice a second whether that is so.
+A process in a frozen cgroup, or one that a signal has stopped, says nothing, and nothing fails. A caller that waits for
+one asks here twice a second whether that is so.
 
 See: `labkit.linux.freezer`, the kernel's admin-guide/cgroup-v2.rst "cgroup.freeze", signal(7) "SIGSTOP".
 """

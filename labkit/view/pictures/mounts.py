@@ -53,7 +53,7 @@ class Panel:
 
     @property
     def head(self) -> str:
-        """The name, and who is in it."""
+        """The name, and the processes in it."""
         return f"{clean(self.name)}  {shorten(self.people, 26)}"
 
 
