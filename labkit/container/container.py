@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labkit.cgroups import sizes
+from labkit.cgroups.hold import KILLS
 from labkit.cgroups.limits import Limits
 from labkit.cgroups.rosetta import Rosetta, rosetta
 from labkit.cgroups.usage import Usage
@@ -49,7 +50,7 @@ class Container(Shown):
         self._machine_pid: int | None = None  # found when it is asked for
         self._generation = engine.lab.generation
         self.killed = False  # SIGKILL was sent to it from here
-        self._last: Usage | None = None  # of those started with limits=, what they had used at their end
+        self._counters: Mapping[str, str] = {}  # of those started with limits=, what had been counted at their end
         self._limits: Limits | None = None  # set by the engine where it was started with some
 
     @property
@@ -177,7 +178,7 @@ class Container(Shown):
 
     def at_end(self) -> Usage | None:
         """What it had used at its end; None while it runs, or where that was not counted."""
-        return self._last
+        return Usage.parse(self._counters) if self._counters else None
 
     def _read(self) -> tuple[str, str]:
         if self.returncode is None:
@@ -190,7 +191,7 @@ class Container(Shown):
             status = ended.code if code is None else code
             self.returncode = 137 if status is None else status if status >= 0 else 128 - status
             self.oom_killed = _kills(ended.counters) > _kills(ended.before)
-            self._last = Usage.parse(ended.counters) if ended.counters and not self.start.shared else None
+            self._counters = {} if self.start.shared else ended.counters
             self._engine.forget(self)
 
     def _end(self) -> str:
@@ -217,7 +218,8 @@ class Container(Shown):
 
 
 def _kills(counters: Mapping[str, str]) -> int:
-    return Usage.parse(counters).events.get("oom_kill", 0)
+    told = {name: text for name, text in counters.items() if name in KILLS}
+    return Usage.parse(told).events.get("oom_kill", 0) if told else 0
 
 
 def _text(data: bytes) -> str:
