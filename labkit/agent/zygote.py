@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from labkit.agent.actor import Calls, Rows
 
+_ROOM = 8192  # bytes: two pages hold what the kernel says of a machine with a hundred disks
 _REASON = "the lab host does not change its own namespaces, root or identity; spawn a process and let that do it"
 
 
@@ -240,8 +241,11 @@ def _texts(files: Sequence[Sequence[str]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, path in files:
         try:
-            with open(path, encoding="ascii") as file:
-                found[name] = found.get(name, "") + file.read()
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # in half the time that open() takes
+            try:
+                found[name] = found.get(name, "") + os.read(fd, _ROOM).decode("ascii")
+            finally:
+                os.close(fd)
         except OSError as error:
             if error.errno not in ABSENT:
                 raise

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from labkit.cgroups.change import EnterCgroup, HandDown, SetLimit
 from labkit.cgroups.limits import Limits
@@ -31,6 +32,8 @@ from labkit.errors import SpecError
 from labkit.linux.cgroup_files import counting
 from labkit.steps.step import Step
 
+#: the files that count the kills of the OOM killer, of version 2 and of version 1
+KILLS = ("memory.events", "memory.oom_control")
 #: what is counted of each container that is held, limited or not; of version 1 and of version 2
 _METERS = ("cpu", "cpuacct", "memory", "blkio", "pids", "io")
 
@@ -115,14 +118,26 @@ class Held:
         """(file, path) of those that count what it uses; nothing of a container that nobody limits, nor counts."""
         if not self.controllers and not self.trees:
             return ()
-        places: list[tuple[int, list[str], str]] = [(2, [], f"{ROOT}/{name}")]
-        places += [(1, tree.split(","), f"{ROOT_V1}/{tree}/{name}") for tree in self.trees]
-        named = [(file_, f"{path}/{file_}") for version, what, path in places for file_ in counting(version, what)]
-        return tuple(each for each in named if each[0] != "memory.stat")  # the swap of the dead is none
+        found = [(each, f"{ROOT}/{name}/{each}") for each in _last_counters(2, self.controllers)]
+        for tree in self.trees:
+            path = f"{ROOT_V1}/{tree}/{name}"
+            found += [(each, f"{path}/{each}") for each in _last_counters(1, tuple(tree.split(",")))]
+        return tuple(found)
 
     def kills(self, name: str) -> tuple[tuple[str, str], ...]:
         """Those of them that count the kills of the OOM killer."""
-        return tuple(each for each in self.counters(name) if each[0] in ("memory.events", "memory.oom_control"))
+        return tuple(each for each in self.counters(name) if each[0] in KILLS)
+
+
+@cache
+def _last_counters(version: int, controllers: tuple[str, ...]) -> tuple[str, ...]:
+    """The files that count at the end of a container in a tree with these controllers.
+
+    The dead have no swap (memory.stat of version 1) and are not frozen (cgroup.events).
+    """
+    names = [each for each in counting(version, controllers) if each not in ("memory.stat", "cgroup.events")]
+    by_all = ("cpu.stat", "cpu.pressure", "memory.pressure", "io.pressure")  # of version 2, whatever its controllers
+    return tuple(each for each in names if version == 1 or each in by_all or each.partition(".")[0] in controllers)
 
 
 #: a container that nobody limits, nor counts beyond what its cgroup of version 2 does by itself

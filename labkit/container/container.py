@@ -8,10 +8,11 @@ found, 126 not executable, 128+n ended by signal n.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labkit.cgroups import sizes
+from labkit.cgroups.hold import KILLS
 from labkit.cgroups.limits import Limits
 from labkit.container import entering, holding
 from labkit.container.spec import Spec
@@ -52,7 +53,7 @@ class Container(Shown):
         self._machine_pid: int | None = None  # found when it is asked for
         self._generation = engine.lab.generation
         self.killed = False  # SIGKILL was sent to it from here
-        self._last: Usage | None = None  # of those started with limits=, what they had used at their end
+        self._counters: Mapping[str, str] = {}  # of those started with limits=, what had been counted at their end
         self._limits: Limits | None = None  # set by the engine where it was started with some
 
     @property
@@ -188,7 +189,11 @@ class Container(Shown):
 
     def at_end(self) -> Usage | None:
         """What it had used at its end; None while it runs, or where that was not counted."""
-        return self._last
+        if not self._counters:
+            return None
+        from labkit.cgroups.usage import Usage
+
+        return Usage.parse(self._counters)
 
     def _read(self) -> tuple[str, str]:
         if self.returncode is None:
@@ -200,17 +205,9 @@ class Container(Shown):
             self._output = (_text(ended.stdout), _text(ended.stderr) + said)
             status = ended.code if code is None else code
             self.returncode = 137 if status is None else status if status >= 0 else 128 - status
-            if ended.counters:
-                self._count(ended)
+            self.oom_killed = _kills(ended.counters) > _kills(ended.before)
+            self._counters = {} if self.start.shared else ended.counters
             self._engine.forget(self)
-
-    def _count(self, ended: Ended) -> None:
-        """Keep what its cgroup had counted at its end."""
-        from labkit.cgroups.usage import Usage
-
-        last = Usage.parse(ended.counters)
-        self.oom_killed = last.events.get("oom_kill", 0) > Usage.parse(ended.before).events.get("oom_kill", 0)
-        self._last = None if self.start.shared else last
 
     def _end(self) -> str:
         """How it ended, in words."""
@@ -235,6 +232,16 @@ class Container(Shown):
         if self.hint:
             lines.append(f"  look: {self.hint}")
         return "\n".join(lines)
+
+
+def _kills(counters: Mapping[str, str]) -> int:
+    """How many processes the OOM killer has killed, by the files that count it."""
+    told = {name: text for name, text in counters.items() if name in KILLS}
+    if not told:
+        return 0
+    from labkit.cgroups.usage import Usage
+
+    return Usage.parse(told).events.get("oom_kill", 0)
 
 
 def _text(data: bytes) -> str:

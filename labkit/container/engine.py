@@ -151,10 +151,12 @@ class Engine:
         """Raises SpecError for limits above those of the cgroups in which the lab runs; these are read once."""
         if limits is None or not above.concerns(limits):
             return
-        if self._ceilings is None or above.refusal(limits, self._ceilings):  # they may have been raised since
+        if self._ceilings is None:
             self._ceilings = self.lab.backend.ceilings()
-        if fault := above.refusal(limits, self._ceilings):
-            raise fault
+        if above.refusal(limits, self._ceilings):
+            self._ceilings = self.lab.backend.ceilings()  # they may have been raised since
+            if fault := above.refusal(limits, self._ceilings):
+                raise fault
 
     def run(
         self,
