@@ -87,7 +87,7 @@ ring_pure() { pytest tests/pure -q -n 2 "$@"; }
 ring_kernel() { pytest tests/kernel -q -n 2 "$@"; }
 ring_interop() { pytest tests/interop -q "$@"; }
 ring_long() { # an hour for one test
-    pytest tests -q -m long -o timeout=3600 -o faulthandler_exit_on_timeout=false "$@"
+    LABKIT_LONG=1 pytest tests -q -m long -o timeout=3600 -o faulthandler_exit_on_timeout=false "$@"
 }
 
 ring_browser() { # Debian's Chromium; where there is none (Ubuntu has it as a snap only) Playwright's own

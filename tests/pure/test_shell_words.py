@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import doctest
-import shlex
 
 import pytest
 from hypothesis import given
@@ -44,7 +43,8 @@ def test_what_means_what_it_says(argv: object) -> None:
 @given(st.text())
 def test_any_text_at_all(text: str) -> None:
     shell_words.hint(text)
-    assert shell_words.hint(shlex.quote(text)) == ""
+    plain = text.replace("'", "")  # shlex.quote would leave A= as it is
+    assert shell_words.hint(f"'{plain}'") == ""
 
 
 def test_the_examples_of_the_module() -> None:
