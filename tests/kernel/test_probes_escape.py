@@ -247,7 +247,7 @@ def test_the_session_and_its_group_hold_nobody_else(lab: Lab) -> None:
     program = "print(os.getsid(0) == os.getpgid(0) == os.getpid(), flush=True); os.kill(0, 9)"
     held = python(lab, program, detach=True)
     told = ""
-    with suppress(SpecError):  # the first program is pid 1 of its namespace: no signal harms it, it just comes to its end
+    with suppress(SpecError):  # the first program is pid 1 of its namespace: the signal spares it, and it ends
         told = python_in(held, program).stdout
     assert "True" in held.stdout + told
     assert neighbour.running
