@@ -86,8 +86,8 @@ pytest() { # OPTION...; a ring that ran no test fails: see tests/ringreport/plug
 ring_pure() { pytest tests/pure -q -n 2 "$@"; }
 ring_kernel() { pytest tests/kernel -q -n 2 "$@"; }
 ring_interop() { pytest tests/interop -q "$@"; }
-ring_long() { # an hour for one test
-    LABKIT_LONG=1 pytest tests -q -m long -o timeout=3600 -o faulthandler_exit_on_timeout=false "$@"
+ring_long() { # an hour for one test; and new examples for every property
+    LABKIT_LONG=1 pytest tests -q -m "long or hypothesis" -o timeout=3600 -o faulthandler_exit_on_timeout=false "$@"
 }
 
 ring_browser() { # Debian's Chromium; where there is none (Ubuntu has it as a snap only) Playwright's own
